@@ -1,0 +1,1 @@
+"""The agents that negotiate: energy, job, site, policy; they share words and talk through ``messages``."""

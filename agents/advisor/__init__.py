@@ -1,0 +1,1 @@
+"""Who explains: wording of decisions for people, never numbers."""

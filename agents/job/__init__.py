@@ -1,0 +1,1 @@
+"""What people want: intake, lifecycle and bids."""

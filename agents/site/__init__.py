@@ -1,0 +1,1 @@
+"""Where it runs: profiles, cooling, simulators, executors and metering."""

@@ -1,0 +1,83 @@
+"""Settings: the only place that reads the environment. Each is documented in docs/settings.md."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.job import Instant
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Settings(BaseSettings):
+    """Frozen settings, read once at start and passed on as arguments."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=".env", env_file_encoding="utf-8")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(5000, ge=1, le=65535, description="port to listen on")
+    data_dir: Path = Field(Path("var"), description="folder of the database, the decision log and job output")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; default SQLite in DATA_DIR")
+    signals: str = Field(
+        "auto", pattern=r"^(auto|live|simulated|replay:.+)$", description="auto, live, simulated or replay:PATH"
+    )
+    clock_start: Instant | None = Field(None, description="first instant of a replay; default: its first recorded day")
+    clock_speed: float = Field(1.0, gt=0, le=100_000, description="with simulated or replay: times real speed")
+    tick_seconds: float = Field(300.0, gt=0, le=86_400, description="period of the negotiation, in the clock's seconds")
+    solve_seconds: float = Field(20.0, gt=0, le=600, description="deadline of one negotiation, in real seconds")
+    carbon_price_gbp_per_tonne: float = Field(100.0, ge=0, le=10_000, description="what a tonne of CO2 counts as")
+    seed: int = Field(20230301, ge=0, description="seed of every simulation and of the planner")
+    sites_file: Path | None = Field(None, description="TOML file of sites; default: the 13 built in")
+    secret_key: SecretStr = Field(
+        default_factory=lambda: SecretStr(secrets.token_hex(32)), description="signs form tokens; default: a new one"
+    )
+    anthropic_api_key: SecretStr | None = Field(None, description="lets the advisor word its explanations")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="comma-separated CORS origins")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma-separated Host names served besides loopback and HOST"
+    )
+    default_region: str = Field("GB-C", description="grid zone shown first")
+    enabled_regions: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma-separated grid zones to use; empty: all"
+    )
+    cache_ttl_seconds: float = Field(1800.0, gt=0, le=86_400, description="age at which a feed is asked again")
+    carbon_intensity_url: str = Field("https://api.carbonintensity.org.uk", description="base URL of the feed")
+    octopus_url: str = Field("https://api.octopus.energy/v1", description="base URL of the feed")
+    octopus_product: str = Field("AGILE-24-10-01", description="Agile product code")
+    allow_commands: bool | None = Field(
+        None, description="run jobs' commands; default: only when HOST is loopback, and only for local requests"
+    )
+
+    @field_validator("allowed_origins", "allowed_hosts", "enabled_regions", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.clock_speed != 1 and self.signals in {"auto", "live"}:
+            raise ValueError("CLOCK_SPEED needs SIGNALS=simulated or replay:PATH: live feeds keep real time")
+        if self.clock_start is not None and self.signals in {"auto", "live"}:
+            raise ValueError("CLOCK_START needs SIGNALS=simulated or replay:PATH: live feeds keep real time")
+        return self
+
+    @property
+    def resolved_database_url(self) -> str:
+        """``DATABASE_URL``, or SQLite in ``DATA_DIR``."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'slackwater.db'}"
+
+    @property
+    def commands_enabled(self) -> bool:
+        """Whether jobs may bring a command at all."""
+        return self.host in LOOPBACK if self.allow_commands is None else self.allow_commands
+
+    @property
+    def replay_folder(self) -> Path | None:
+        """Folder of recorded data in replay mode."""
+        return Path(self.signals.removeprefix("replay:")) if self.signals.startswith("replay:") else None

@@ -1,0 +1,1 @@
+"""What is remembered: tables, repositories and migrations."""
