@@ -1,1 +1,1 @@
-"""What the world offers: feeds behind one Protocol, their vintages, forecasts and simulations, and the quotes made of them."""
+"""What the world offers: feeds behind one Protocol, vintages, forecasts, simulations, and quotes made of them."""
