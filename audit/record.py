@@ -1,0 +1,293 @@
+"""What the decision log holds: one record a line, an envelope around a body of a known kind.
+
+Bodies carry identifiers, figures and commitments, never a job's name, its command or a tenant in clear. Decimals are
+strings with the unit in the field's name, times are RFC 3339 in UTC with a ``Z``; ``None`` means unknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from audit.canonical import canonical
+from core.slots import format_utc
+
+SCHEMA = "slackwater.audit/1"
+NO_HASH = "0" * 64
+"""``prev`` of the first record"""
+ENVELOPE_FIELDS = ("actor", "body", "kind", "log_id", "prev", "recorded_at", "schema", "seq")
+
+
+def dec(value: float, places: int) -> str:
+    """``value`` as a decimal string with ``places`` decimals, rounded half to even; :class:`ValueError` if not finite.
+
+    A negative zero loses its sign, so that equal figures are equal strings.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite figure and cannot be recorded")
+    text = f"{value:.{places}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _instant(value: Any) -> Any:
+    """Aware times become RFC 3339 with ``Z``; naive ones raise :class:`ValueError`."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return format_utc(value) if isinstance(value, datetime) else value
+
+
+Time = Annotated[str, BeforeValidator(_instant)]
+Dec = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+ClaimLevel = Literal["forecast", "settled"]
+
+
+class Body(BaseModel):
+    """Base of all bodies: unknown fields are refused, so are floats where a decimal string belongs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunBody(Body):
+    """A stretch of slots ``[start, end)`` at constant IT power."""
+
+    start: Time
+    end: Time
+    power_kw: Dec
+
+
+class OptionBody(Body):
+    """A way to run the job that was considered: the one chosen, and those rejected with a code."""
+
+    option_id: str
+    site_id: str
+    start: Time
+    end: Time
+    energy_kwh: Dec
+    cost_gbp: Dec
+    carbon_kg: Dec
+    feasible: bool
+    reject_code: str | None = None
+
+
+class CounterOfferBody(Body):
+    """A change that would have made the job feasible, and its price."""
+
+    change: str
+    extra_gbp: Dec
+
+
+class DecisionBody(Body):
+    """What was decided for one job, against which options and which baseline."""
+
+    decision_id: str
+    job_id: str
+    tenant_commit: Hex64
+    verdict: Literal["award", "move", "counter", "withdraw"]
+    site_id: str | None = None
+    runs: list[RunBody]
+    reason: str
+    options: list[OptionBody]
+    chosen_id: str | None = None
+    counter_offers: list[CounterOfferBody]
+    cost_gbp: Dec | None = None
+    carbon_kg: Dec | None = None
+    baseline_policy: str
+    baseline_site_id: str | None = None
+    baseline_start: Time | None = None
+    baseline_cost_gbp: Dec | None = None
+    baseline_carbon_kg: Dec | None = None
+    data_kinds: list[str]
+    sources: list[str]
+    claim_level: Literal["forecast"] = "forecast"
+    round_seq_id: str
+
+
+class NegotiationRoundBody(Body):
+    """One price round: the bound it proves and the master's value."""
+
+    number: int
+    bound_gbp: Dec
+    master_gbp: Dec
+    bids: int
+
+
+class SolverBody(Body):
+    """The optimiser used."""
+
+    name: str
+    version: str
+
+
+class FeedUse(Body):
+    """A series that the round used: whose, how old and of what kinds."""
+
+    zone: str
+    quantity: Literal["price", "carbon"]
+    source: str
+    issued_at: Time
+    kinds: list[str]
+    stale: bool
+
+
+class SitePriceBody(Body):
+    """Price of a site's headroom over the plan's slots."""
+
+    site_id: str
+    mean_gbp_per_kw_slot: Dec
+    max_gbp_per_kw_slot: Dec
+
+
+class RoundBody(Body):
+    """One negotiation: what went in, how the rounds went, and the certificate that came out."""
+
+    round_id: str
+    trigger: str
+    plan_start: Time
+    slots: int
+    jobs: int
+    placed: int
+    unserved: int
+    rounds: list[NegotiationRoundBody]
+    objective_gbp: Dec
+    bound_gbp: Dec
+    gap: Dec
+    seed: int
+    solver: SolverBody
+    instance_sha256: Hex64
+    instance_path: str
+    output_sha256: Hex64
+    feeds: list[FeedUse]
+    carbon_cap_price_gbp_per_kg: Dec
+    prices: list[SitePriceBody]
+
+
+class DeliveryBody(Body):
+    """What a job drew and did in the end, against what was committed to it."""
+
+    job_id: str
+    site_id: str
+    status: str
+    delivered_kwh: Dec
+    committed_kwh: Dec
+    cost_gbp: Dec
+    carbon_kg: Dec
+    claim_level: ClaimLevel
+    exit_status: int | None = None
+    command_sha256: Hex64 | None = None
+    output_sha256: Hex64 | None = None
+    runtime_s: Dec | None = None
+    method: str
+
+
+class BookingBody(Body):
+    """Flexibility sold over Beckn, or given back."""
+
+    booking_id: str
+    slot_id: str
+    job_id: str
+    site_id: str
+    start: Time
+    end: Time
+    power_kw: Dec
+    price_gbp_per_kwh: Dec
+    carbon_g_per_kwh: Dec
+    state: Literal["reserved", "confirmed", "released"]
+    data_kinds: list[str]
+
+
+class FeedSnapshotBody(Body):
+    """What a feed answered, by the hash of its bytes."""
+
+    feed: str
+    zone: str
+    quantity: Literal["price", "carbon"]
+    fetched_at: Time
+    raw_sha256: Hex64
+    raw_bytes: int
+    valid_from: Time
+    valid_to: Time
+    kinds: list[str]
+    unit: str
+    stale: bool
+
+
+class RecoveryBody(Body):
+    """Bytes of an unfinished line, moved out of the log into ``quarantine_path`` (a name beside the log).
+
+    ``acknowledged`` is true when that line had been synced once: the storage lost what it had promised to keep.
+    """
+
+    torn_bytes: int
+    torn_sha256: Hex64
+    quarantine_path: str
+    acknowledged: bool
+
+
+BODIES: dict[str, type[Body]] = {
+    "decision": DecisionBody,
+    "round": RoundBody,
+    "delivery": DeliveryBody,
+    "booking": BookingBody,
+    "feed_snapshot": FeedSnapshotBody,
+    "recovery": RecoveryBody,
+}
+"""The kinds of record and the body that each carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the log, read.
+
+    :param hash: SHA-256 hex of ``line``; ``prev`` is the hash of the record before.
+    :param line: the canonical bytes, without the line end.
+    """
+
+    seq: int
+    hash: str
+    prev: str
+    kind: str
+    recorded_at: datetime
+    body: dict[str, Any]
+    line: bytes
+
+
+def digest(line: bytes) -> str:
+    """SHA-256 hex of a line without its line end."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def body_bytes(kind: str, body: Body) -> bytes:
+    """Canonical bytes of a body; :class:`ValueError` for an unknown kind, another kind's body or a float."""
+    if kind not in BODIES:
+        raise ValueError(f"unknown record kind {kind!r}; known kinds: {', '.join(BODIES)}")
+    if type(body) is not BODIES[kind]:
+        raise ValueError(f"a record of kind {kind!r} carries a {BODIES[kind].__name__}, not a {type(body).__name__}")
+    return canonical(body.model_dump(warnings=False))
+
+
+def envelope_line(body: bytes, **fields: str | int) -> bytes:
+    """The canonical line of a record whose body is already canonical.
+
+    RFC 8785 spells a value the same wherever it stands, so the body need not be spelled again.
+    """
+    spelled = {"body": body, "schema": canonical(SCHEMA)} | {name: canonical(value) for name, value in fields.items()}
+    return b"{" + b",".join(b'"%b":%b' % (name.encode(), spelled[name]) for name in ENVELOPE_FIELDS) + b"}"
+
+
+def read_record(line: bytes, envelope: dict[str, Any]) -> Record:
+    """The record of a line that has been checked."""
+    return Record(
+        seq=envelope["seq"],
+        hash=digest(line),
+        prev=envelope["prev"],
+        kind=envelope["kind"],
+        recorded_at=datetime.fromisoformat(envelope["recorded_at"]),
+        body=envelope["body"],
+        line=line,
+    )
