@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,3 +35,25 @@ def shared_data() -> Path:
             pytest.fail("the shared folder is there but its data is not")
         pytest.skip("recorded data (../shared/data) is not beside this clone")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """URL of a schema of this session's own, dropped at its end.
+
+    The server is the one ``SLACKWATER_TEST_POSTGRES`` names, or the local one. Where none answers the test is
+    skipped, but fails in CI.
+    """
+    server = os.environ.get("SLACKWATER_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/test")
+    schema = f"slackwater_{uuid.uuid4().hex[:12]}"
+    try:
+        with psycopg.connect(server, connect_timeout=5, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {schema}")
+    except psycopg.OperationalError as error:
+        reason = f"no PostgreSQL server answers: {error}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    yield f"{server}{'&' if '?' in server else '?'}options=-csearch_path%3D{schema}"
+    with psycopg.connect(server, connect_timeout=5, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")

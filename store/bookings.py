@@ -1,0 +1,112 @@
+"""Bookings of flexibility: capacity held for others, never more than there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from core.errors import Conflict, NotFound
+from core.ledger import Booking
+from core.slots import SLOT, slot_starts, slots_between
+from store.database import Database
+from store.tables import bookings
+
+ACTIVE = ("reserved", "confirmed")
+TOLERANCE_KW = 1e-6
+LOCK_KEY = 0x51AC
+
+
+class BookingRepository:
+    """Reservations are made one after another, so that two never see the same free capacity."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def reserve(self, booking: Booking, limit_kw: Mapping[datetime, float]) -> None:
+        """Hold capacity in state ``reserved``.
+
+        :param limit_kw: power at the meter that may be booked in all, for each slot of the booking.
+        :raises Conflict: when the slot is taken, or a half-hour would be overbooked; nothing is stored.
+        """
+        with self._database.writing() as connection:
+            if not self._database.is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_KEY)))
+            held = _active(connection, booking.start, booking.end, booking.site_id)
+            if any(other.slot_id == booking.slot_id for other in held):
+                raise Conflict(f"slot {booking.slot_id} is booked already", remedy="Search again for free slots.")
+            for slot in slot_starts(booking.start, slots_between(booking.start, booking.end)):
+                used = sum(other.power_kw for other in held if other.start < slot + SLOT and other.end > slot)
+                limit = limit_kw.get(slot, 0.0)
+                if used + booking.power_kw > limit + TOLERANCE_KW:
+                    raise Conflict(
+                        f"{booking.site_id} has {max(limit - used, 0):.1f} kW free at {slot:%Y-%m-%d %H:%M}Z, "
+                        f"{booking.power_kw:.1f} kW were asked for",
+                        remedy="Search again for free slots, or ask for less power.",
+                    )
+            connection.execute(sa.insert(bookings).values(_columns(booking)))
+
+    def confirm(self, booking_id: str, log_seq: int) -> Booking:
+        """The booking's decision is on the log as ``log_seq``."""
+        return self._change(booking_id, state="confirmed", log_seq=log_seq)
+
+    def release(self, booking_id: str) -> Booking:
+        """Give the capacity back."""
+        return self._change(booking_id, state="released")
+
+    def active(self, start: datetime, end: datetime) -> list[Booking]:
+        """Reserved and confirmed bookings that overlap ``[start, end)``, by start and id."""
+        with self._database.reading() as connection:
+            return _active(connection, start, end)
+
+    def get(self, booking_id: str) -> Booking:
+        """One booking; :class:`NotFound`."""
+        with self._database.reading() as connection:
+            return _booking(_row(connection, booking_id))
+
+    def _change(self, booking_id: str, **values: Any) -> Booking:
+        with self._database.writing() as connection:
+            booking = replace(_booking(_row(connection, booking_id)), **values)
+            connection.execute(sa.update(bookings).where(bookings.c.booking_id == booking_id).values(values))
+            return booking
+
+
+def _row(connection: Connection, booking_id: str) -> Row[Any]:
+    found = connection.execute(sa.select(bookings).where(bookings.c.booking_id == booking_id)).first()
+    if found is None:
+        raise NotFound(f"there is no booking {booking_id!r}")
+    return found
+
+
+def _active(connection: Connection, start: datetime, end: datetime, site_id: str | None = None) -> list[Booking]:
+    matches = [bookings.c.state.in_(ACTIVE), bookings.c.starts < end, bookings.c.ends > start]
+    if site_id is not None:
+        matches.append(bookings.c.site_id == site_id)
+    query = sa.select(bookings).where(*matches).order_by(bookings.c.starts, bookings.c.booking_id)
+    return [_booking(row) for row in connection.execute(query)]
+
+
+def _columns(booking: Booking) -> dict[str, Any]:
+    columns = asdict(booking)
+    return columns | {"starts": columns.pop("start"), "ends": columns.pop("end")}
+
+
+def _booking(row: Row[Any]) -> Booking:
+    return Booking(
+        booking_id=row.booking_id,
+        slot_id=row.slot_id,
+        job_id=row.job_id,
+        site_id=row.site_id,
+        start=row.starts,
+        end=row.ends,
+        power_kw=row.power_kw,
+        price_gbp_per_kwh=row.price_gbp_per_kwh,
+        carbon_g_per_kwh=row.carbon_g_per_kwh,
+        state=row.state,
+        created_at=row.created_at,
+        log_seq=row.log_seq,
+    )

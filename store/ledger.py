@@ -1,0 +1,262 @@
+"""The slot ledger: rows of plan and baseline, applied, metered, settled and summed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from core.job import JobStatus
+from core.ledger import Leg, SlotEntry, Totals
+from core.series import Kind
+from core.slots import SLOT_HOURS
+from store.database import Database
+from store.tables import jobs, slot_entries
+
+TABLE = slot_entries
+FIELDS = (
+    "job_id",
+    "leg",
+    "slot_start",
+    "site_id",
+    "power_kw",
+    "pue",
+    "price_gbp_per_kwh",
+    "price_kind",
+    "carbon_g_per_kwh",
+    "carbon_kind",
+    "delivered_kwh",
+    "settled",
+)
+FIGURES = ("pue", "price_gbp_per_kwh", "price_kind", "carbon_g_per_kwh", "carbon_kind", "settled")
+MANY = 500
+
+
+class LedgerRepository:
+    """What each job draws in each slot, as planned and as its baseline would have."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def apply_plan(
+        self,
+        plan_start: datetime,
+        entries: Sequence[SlotEntry],
+        placed: Mapping[str, str],
+        waiting: Mapping[str, str],
+        *,
+        at: datetime,
+    ) -> int:
+        """Put a plan in force, in one transaction; the number of jobs placed.
+
+        Rows from ``plan_start`` on of all jobs named are replaced. Placed jobs (id to site) become scheduled unless
+        they have begun; waiting ones (id to reason) go back to pending. Jobs that have ended meanwhile are left alone.
+        """
+        with self._database.writing() as connection:
+            states = _states(connection, [*placed, *waiting])
+            alive = {job_id for job_id, status in states.items() if not status.terminal}
+            for some in _parts(sorted(alive)):
+                connection.execute(
+                    sa.delete(TABLE).where(
+                        TABLE.c.leg == Leg.PLAN.value, TABLE.c.slot_start >= plan_start, TABLE.c.job_id.in_(some)
+                    )
+                )
+            _insert(connection, [entry for entry in entries if entry.job_id in alive and entry.job_id in placed])
+            ready = {job_id: site for job_id, site in placed.items() if job_id in alive}
+            _schedule(connection, ready, states, at)
+            _hold_back(connection, {job: why for job, why in waiting.items() if job in alive}, states, at)
+        return len(ready)
+
+    def add_baseline(self, entries: Sequence[SlotEntry]) -> None:
+        """Store the baseline rows of jobs that had none."""
+        with self._database.writing() as connection:
+            _insert(connection, entries)
+
+    def entries(
+        self,
+        *,
+        job_id: str | None = None,
+        leg: Leg | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        site_id: str | None = None,
+    ) -> list[SlotEntry]:
+        """Rows whose slot starts in ``[start, end)``, by slot and job."""
+        matches = [
+            *([TABLE.c.job_id == job_id] if job_id is not None else []),
+            *([TABLE.c.leg == leg.value] if leg is not None else []),
+            *([TABLE.c.slot_start >= start] if start is not None else []),
+            *([TABLE.c.slot_start < end] if end is not None else []),
+            *([TABLE.c.site_id == site_id] if site_id is not None else []),
+        ]
+        return self._read(*matches)
+
+    def unsettled(self, before: datetime) -> list[SlotEntry]:
+        """Rows of slots that started before ``before`` and have no final figures."""
+        return self._read(TABLE.c.settled.is_(False), TABLE.c.slot_start < before)
+
+    def record_delivery(self, job_id: str, slot_start: datetime, delivered_kwh: float) -> None:
+        """Note the IT energy measured in a planned slot."""
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(TABLE)
+                .where(TABLE.c.job_id == job_id, TABLE.c.leg == Leg.PLAN.value, TABLE.c.slot_start == slot_start)
+                .values(delivered_kwh=delivered_kwh)
+            )
+
+    def settle(self, entries: Sequence[SlotEntry]) -> None:
+        """Store firmer figures of rows that are there."""
+        statement = (
+            sa.update(TABLE)
+            .where(
+                TABLE.c.job_id == sa.bindparam("at_job_id"),
+                TABLE.c.leg == sa.bindparam("at_leg"),
+                TABLE.c.slot_start == sa.bindparam("at_slot_start"),
+            )
+            .values({name: sa.bindparam(name) for name in FIGURES})
+        )
+        rows = []
+        for entry in entries:
+            row = _columns(entry)
+            rows.append(
+                {name: row[name] for name in FIGURES} | {f"at_{n}": row[n] for n in ("job_id", "leg", "slot_start")}
+            )
+        if rows:
+            with self._database.writing() as connection:
+                connection.execute(statement, rows)
+
+    def drop_plan(self, job_id: str, from_slot: datetime) -> None:
+        """Remove planned rows from ``from_slot`` on in which nothing has been delivered."""
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.delete(TABLE).where(
+                    TABLE.c.job_id == job_id,
+                    TABLE.c.leg == Leg.PLAN.value,
+                    TABLE.c.slot_start >= from_slot,
+                    TABLE.c.delivered_kwh.is_(None),
+                )
+            )
+
+    def totals_by_job(self, job_ids: Iterable[str] | None = None) -> dict[tuple[str, Leg], Totals]:
+        """Sums of each job's legs."""
+        if job_ids is None:
+            return self._totals_by_job()
+        found: dict[tuple[str, Leg], Totals] = {}
+        for some in _parts(list(job_ids)):
+            found |= self._totals_by_job(TABLE.c.job_id.in_(some))
+        return found
+
+    def totals(self, leg: Leg) -> Totals:
+        """Sums over all rows of a leg."""
+        with self._database.reading() as connection:
+            return _totals(connection.execute(sa.select(*_sums()).where(TABLE.c.leg == leg.value)).one())
+
+    def _totals_by_job(self, *matches: sa.ColumnElement[bool]) -> dict[tuple[str, Leg], Totals]:
+        query = sa.select(TABLE.c.job_id, TABLE.c.leg, *_sums()).where(*matches).group_by(TABLE.c.job_id, TABLE.c.leg)
+        with self._database.reading() as connection:
+            return {(row.job_id, Leg(row.leg)): _totals(row) for row in connection.execute(query)}
+
+    def _read(self, *matches: sa.ColumnElement[bool]) -> list[SlotEntry]:
+        query = sa.select(TABLE).where(*matches).order_by(TABLE.c.slot_start, TABLE.c.job_id, TABLE.c.leg)
+        with self._database.reading() as connection:
+            return [_entry(row) for row in connection.execute(query)]
+
+
+def _parts(items: Sequence[str]) -> list[Sequence[str]]:
+    """Chunks that every database takes as bound parameters."""
+    return [items[start : start + MANY] for start in range(0, len(items), MANY)]
+
+
+def _states(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobStatus]:
+    """Present states of jobs, locked until the end of the transaction."""
+    found: dict[str, JobStatus] = {}
+    for some in _parts(job_ids):
+        query = sa.select(jobs.c.job_id, jobs.c.status).where(jobs.c.job_id.in_(some)).with_for_update()
+        found |= {row.job_id: JobStatus(row.status) for row in connection.execute(query)}
+    return found
+
+
+def _insert(connection: Connection, entries: Sequence[SlotEntry]) -> None:
+    if entries:
+        connection.execute(sa.insert(TABLE), [_columns(entry) for entry in entries])
+
+
+def _schedule(connection: Connection, placed: Mapping[str, str], states: Mapping[str, JobStatus], at: datetime) -> None:
+    """Placed jobs that have not begun become scheduled at their site."""
+    rows = [
+        {"at_job_id": job_id, "at_site": site, "at_time": at}
+        for job_id, site in placed.items()
+        if states[job_id] in (JobStatus.PENDING, JobStatus.SCHEDULED)
+    ]
+    if rows:
+        connection.execute(
+            sa.update(jobs)
+            .where(jobs.c.job_id == sa.bindparam("at_job_id"))
+            .values(
+                status=JobStatus.SCHEDULED.value,
+                reason=None,
+                site_id=sa.bindparam("at_site"),
+                updated_at=sa.bindparam("at_time"),
+            ),
+            rows,
+        )
+
+
+def _hold_back(
+    connection: Connection, waiting: Mapping[str, str], states: Mapping[str, JobStatus], at: datetime
+) -> None:
+    """Waiting jobs that have not begun go back to pending, with the reason."""
+    rows = [
+        {"at_job_id": job_id, "at_reason": reason, "at_time": at}
+        for job_id, reason in waiting.items()
+        if states[job_id] in (JobStatus.PENDING, JobStatus.SCHEDULED)
+    ]
+    if rows:
+        connection.execute(
+            sa.update(jobs)
+            .where(jobs.c.job_id == sa.bindparam("at_job_id"))
+            .values(
+                status=JobStatus.PENDING.value,
+                reason=sa.bindparam("at_reason"),
+                site_id=None,
+                updated_at=sa.bindparam("at_time"),
+            ),
+            rows,
+        )
+
+
+def _columns(entry: SlotEntry) -> dict[str, Any]:
+    return asdict(entry) | {
+        "leg": entry.leg.value,
+        "price_kind": int(entry.price_kind),
+        "carbon_kind": int(entry.carbon_kind),
+    }
+
+
+def _entry(row: Row[Any]) -> SlotEntry:
+    fields = {name: getattr(row, name) for name in FIELDS}
+    return SlotEntry(
+        **fields | {"leg": Leg(row.leg), "price_kind": Kind(row.price_kind), "carbon_kind": Kind(row.carbon_kind)}
+    )
+
+
+def _sums() -> tuple[sa.ColumnElement[Any], ...]:
+    """The columns of :class:`Totals`, as SQL."""
+    energy = sa.func.coalesce(TABLE.c.delivered_kwh, TABLE.c.power_kw * SLOT_HOURS) * TABLE.c.pue
+    return (
+        sa.func.coalesce(sa.func.sum(energy), 0.0).label("energy_kwh"),
+        sa.func.coalesce(sa.func.sum(energy * TABLE.c.price_gbp_per_kwh), 0.0).label("cost_gbp"),
+        sa.func.coalesce(sa.func.sum(energy * TABLE.c.carbon_g_per_kwh / 1000.0), 0.0).label("carbon_kg"),
+        sa.func.count().label("row_count"),
+        sa.func.coalesce(sa.func.sum(sa.case((TABLE.c.settled, 1), else_=0)), 0).label("settled_count"),
+    )
+
+
+def _totals(row: Row[Any]) -> Totals:
+    return Totals(
+        float(row.energy_kwh), float(row.cost_gbp), float(row.carbon_kg), int(row.row_count), int(row.settled_count)
+    )

@@ -1,0 +1,147 @@
+"""The tables. The mapping to the words of ``core`` stands with each repository."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from core.slots import require_aware
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time: ``timestamptz`` on PostgreSQL; on SQLite, which has no such type, text in UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        utc = require_aware(value)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _instant(name: str, *, null: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, Instant, nullable=null)
+
+
+def _number() -> sa.Column[int]:
+    """Order of arrival: times alone do not tell, because a replay's clock stands still between ticks."""
+    return sa.Column("number", sa.Integer, primary_key=True)
+
+
+metadata = sa.MetaData()
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    _number(),
+    sa.Column("job_id", sa.String, nullable=False, unique=True),
+    sa.Column("job_name", sa.Text, nullable=False),
+    sa.Column("tenant", sa.String, nullable=False),
+    sa.Column("flexibility_type", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("site_id", sa.String),
+    sa.Column("exit_status", sa.BigInteger),
+    _instant("submitted_at"),
+    _instant("updated_at"),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Index("jobs_by_status", "status", "number"),
+)
+
+slot_entries = sa.Table(
+    "slot_entries",
+    metadata,
+    sa.Column("job_id", sa.String, primary_key=True),
+    sa.Column("leg", sa.String, primary_key=True),
+    sa.Column("slot_start", Instant, primary_key=True),
+    sa.Column("site_id", sa.String, nullable=False),
+    sa.Column("power_kw", sa.Double, nullable=False),
+    sa.Column("pue", sa.Double, nullable=False),
+    sa.Column("price_gbp_per_kwh", sa.Double, nullable=False),
+    sa.Column("price_kind", sa.SmallInteger, nullable=False),
+    sa.Column("carbon_g_per_kwh", sa.Double, nullable=False),
+    sa.Column("carbon_kind", sa.SmallInteger, nullable=False),
+    sa.Column("delivered_kwh", sa.Double),
+    sa.Column("settled", sa.Boolean, nullable=False),
+    sa.Index("slot_entries_by_slot", "slot_start", "leg"),
+    sa.Index("slot_entries_unsettled", "settled", "slot_start"),
+)
+
+
+def _documents(name: str, key: str) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column(key, sa.String, nullable=False, unique=True),
+        sa.Column("document", sa.JSON, nullable=False),
+    )
+
+
+sites = _documents("site", "site_id")
+assets = _documents("asset", "asset_id")
+
+ticks = sa.Table(
+    "ticks",
+    metadata,
+    _number(),
+    sa.Column("tick_id", sa.String, nullable=False, unique=True),
+    sa.Column("trigger", sa.String, nullable=False),
+    _instant("started_at"),
+    _instant("ended_at"),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    _instant("plan_start", null=True),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in ("slots", "jobs", "placed", "unserved", "rounds")),
+    *(sa.Column(name, sa.Double) for name in ("objective_gbp", "bound_gbp", "gap")),
+    *(sa.Column(name, sa.Double, nullable=False) for name in ("wall_s", "churn")),
+    sa.Column("log_seq", sa.BigInteger),
+)
+
+vintages = sa.Table(
+    "vintages",
+    metadata,
+    _number(),
+    sa.Column("feed", sa.String, nullable=False),
+    sa.Column("zone", sa.String, nullable=False),
+    sa.Column("quantity", sa.String, nullable=False),
+    sa.Column("sha256", sa.String, nullable=False),
+    _instant("fetched_at"),
+    _instant("starts"),
+    _instant("ends"),
+    sa.Column("unit", sa.String, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("figures", sa.JSON, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("feed", "zone", "quantity", "sha256", name="vintages_once"),
+    sa.Index("vintages_by_fetch", "feed", "zone", "quantity", "fetched_at"),
+)
+
+_ACTIVE = sa.text("state IN ('reserved', 'confirmed')")
+bookings = sa.Table(
+    "bookings",
+    metadata,
+    sa.Column("booking_id", sa.String, primary_key=True),
+    sa.Column("slot_id", sa.String, nullable=False),
+    sa.Column("job_id", sa.String, nullable=False),
+    sa.Column("site_id", sa.String, nullable=False),
+    _instant("starts"),
+    _instant("ends"),
+    sa.Column("power_kw", sa.Double, nullable=False),
+    sa.Column("price_gbp_per_kwh", sa.Double, nullable=False),
+    sa.Column("carbon_g_per_kwh", sa.Double, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    _instant("created_at"),
+    sa.Column("log_seq", sa.BigInteger),
+    sa.Index("bookings_by_site", "site_id", "starts", "ends"),
+    sa.Index("bookings_active_slot", "slot_id", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
+)
