@@ -1,1 +1,1 @@
-"""The JSON API."""
+"""The JSON API: one module a subject, each with its routes and the shapes they answer."""

@@ -1,1 +1,34 @@
-"""The HTML pages."""
+"""The pages people see: one module a page, each a Flask blueprint, complete without JavaScript."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from web.pages import audit, bundle, dashboard, formatting, headlines, home, jobs, sites, slots, submit
+from web.pages.frame import frame
+from web.pages.verification import VerificationRun
+from web.services import Services
+
+BLUEPRINTS = (
+    bundle.blueprint,
+    home.blueprint,
+    submit.blueprint,
+    jobs.blueprint,
+    dashboard.blueprint,
+    sites.blueprint,
+    slots.blueprint,
+    audit.blueprint,
+)
+
+
+def register(app: Flask, services: Services) -> None:
+    """Add every page to ``app``, with the formatters, the built assets and the frame around each page."""
+    formatting.install(app.jinja_env)
+    app.jinja_env.filters.update(headline=headlines.headline, reject_words=headlines.reject_words)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["asset"] = bundle.Bundle().asset
+    app.context_processor(lambda: frame(services))
+    app.extensions[VerificationRun.KEY] = VerificationRun(services.log.verify)
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = bundle.YEAR_S
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -1,0 +1,422 @@
+"""Hand-made partners of the web: they hold their state in memory and keep the contracts of the real ones."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.energy.build import build_energy
+from agents.energy.zones import ZONES
+from agents.job.agent import JobAgent
+from agents.site.agent import SiteAgent
+from audit.log import AuditLog
+from beckn.desk import FlexibilityDesk
+from core.clock import ManualClock
+from core.errors import Conflict, LogUnavailable, NotFound, StoreUnavailable
+from core.job import TRANSITIONS, Job, JobRequest, JobStatus
+from core.ledger import Booking, Leg, SlotEntry, TickRecord, Totals
+from core.series import FloatArray, Kind, KindArray
+from core.settings import Settings
+from core.site import Asset, CoolingType, Site
+from core.slots import SLOT, slot_floor
+from web.services import Services
+
+NOW = datetime(2026, 11, 20, 14, 10, tzinfo=UTC)
+
+LONDON = Site(
+    site_id="london",
+    name="London",
+    country="GB",
+    latitude=51.5,
+    longitude=-0.1,
+    timezone="Europe/London",
+    zone="GB-C",
+    capacity_kw=1000,
+    own_load_kw=200,
+    cooling=CoolingType.CHILLER,
+)
+NORWAY = LONDON.model_copy(
+    update={
+        "site_id": "norway",
+        "name": "Kristiansand",
+        "country": "NO",
+        "latitude": 58.1,
+        "longitude": 8.0,
+        "timezone": "Europe/Oslo",
+        "zone": "NO-NO2",
+        "cooling": CoolingType.FREE_AIR,
+    }
+)
+
+
+class FakeSiteRepository:
+    def __init__(self) -> None:
+        self.known = {site.site_id: site for site in (LONDON, NORWAY)}
+        self.known_assets: dict[str, Asset] = {}
+
+    def all(self) -> list[Site]:
+        return list(self.known.values())
+
+    def get(self, site_id: str) -> Site:
+        return _get(self.known, site_id, "site")
+
+    def add(self, site: Site) -> None:
+        _add(self.known, site.site_id, site)
+
+    def replace(self, site: Site) -> None:
+        self.get(site.site_id)
+        self.known[site.site_id] = site
+
+    def assets(self) -> list[Asset]:
+        return list(self.known_assets.values())
+
+    def asset(self, asset_id: str) -> Asset:
+        return _get(self.known_assets, asset_id, "asset")
+
+    def add_asset(self, asset: Asset) -> None:
+        _add(self.known_assets, asset.asset_id, asset)
+
+    def replace_asset(self, asset: Asset) -> None:
+        self.asset(asset.asset_id)
+        self.known_assets[asset.asset_id] = asset
+
+
+def _get(known: Mapping[str, Any], key: str, what: str) -> Any:
+    if key not in known:
+        raise NotFound(f"there is no {what} {key!r}")
+    return known[key]
+
+
+def _add(known: dict[str, Any], key: str, value: Any) -> None:
+    if key in known:
+        raise Conflict(f"{key!r} is taken")
+    known[key] = value
+
+
+class FakeJobRepository:
+    def __init__(self) -> None:
+        self.stored: dict[str, Job] = {}
+
+    def add(self, job: Job) -> None:
+        self.stored[job.job_id] = job
+
+    def get(self, job_id: str) -> Job:
+        return _get(self.stored, job_id, "job")
+
+    def find(
+        self,
+        *,
+        statuses: Sequence[JobStatus] | None = None,
+        tenant: str | None = None,
+        site_id: str | None = None,
+        flexibility_type: str | None = None,
+        text: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> tuple[list[Job], int]:
+        found = [
+            job
+            for job in reversed(self.stored.values())
+            if (not statuses or job.status in statuses)
+            and tenant in {None, job.tenant}
+            and site_id in {None, job.site_id}
+            and flexibility_type in {None, job.flexibility_type}
+            and (text is None or text in job.job_name)
+        ]
+        return found[offset : offset + limit], len(found)
+
+    def counts(self) -> dict[JobStatus, int]:
+        return Counter(job.status for job in self.stored.values())
+
+    def transition(self, job_id: str, to: JobStatus, *, at: datetime, **changes: Any) -> Job:
+        return self.move(job_id, to, updated_at=at, **changes)
+
+    def move(self, job_id: str, to: JobStatus, **changes: Any) -> Job:
+        job = self.get(job_id)
+        if to is not job.status and to not in TRANSITIONS[job.status]:
+            raise Conflict(f"job {job_id} is {job.status}")
+        self.stored[job_id] = job.model_copy(update={"status": to, **changes})
+        return self.stored[job_id]
+
+
+class FakeLedger:
+    def __init__(self) -> None:
+        self.rows: list[SlotEntry] = []
+
+    def entries(self, *, job_id: str | None = None, leg: Leg | None = None, **_: Any) -> list[SlotEntry]:
+        found = [row for row in self.rows if job_id in {None, row.job_id} and leg in {None, row.leg}]
+        return sorted(found, key=lambda row: (row.slot_start, row.job_id))
+
+    def totals_by_job(self, job_ids: Sequence[str] | None = None) -> dict[tuple[str, Leg], Totals]:
+        keys = dict.fromkeys((row.job_id, row.leg) for row in self.rows if job_ids is None or row.job_id in job_ids)
+        return {key: Totals.of(row for row in self.rows if (row.job_id, row.leg) == key) for key in keys}
+
+
+class FakeTicks:
+    def __init__(self) -> None:
+        self.kept: list[TickRecord] = []
+
+    def latest(self, limit: int = 20) -> list[TickRecord]:
+        return self.kept[::-1][:limit]
+
+
+class FakeBookings:
+    def __init__(self) -> None:
+        self.kept: dict[str, Booking] = {}
+        self.lock = threading.Lock()
+
+    def reserve(self, booking: Booking, limit_kw: Mapping[datetime, float]) -> None:
+        with self.lock:
+            active = self.active(booking.start, booking.end)
+            if any(other.slot_id == booking.slot_id for other in active):
+                raise Conflict(f"slot {booking.slot_id} is already booked")
+            held = sum(other.power_kw for other in active if other.site_id == booking.site_id)
+            if held + booking.power_kw > limit_kw[booking.start]:
+                raise Conflict("overbooked")
+            self.kept[booking.booking_id] = booking
+
+    def confirm(self, booking_id: str, log_seq: int) -> None:
+        self.kept[booking_id] = replace(self.kept[booking_id], state="confirmed", log_seq=log_seq)
+
+    def release(self, booking_id: str) -> None:
+        self.kept[booking_id] = replace(self.kept[booking_id], state="released")
+
+    def active(self, start: datetime, end: datetime) -> list[Booking]:
+        return [b for b in self.kept.values() if b.state != "released" and b.start < end and b.end > start]
+
+    def get(self, booking_id: str) -> Booking:
+        return _get(self.kept, booking_id, "booking")
+
+
+@dataclass
+class FakeStanding:
+    start: datetime
+    slots: int
+    site_ids: tuple[str, ...]
+    headroom_kw: FloatArray
+    planned_kw: FloatArray
+    price: FloatArray
+    carbon: FloatArray
+    price_kind: KindArray
+    carbon_kind: KindArray
+    prices_gbp_per_kw_slot: FloatArray
+    tick: TickRecord | None
+
+
+def standing_of(site_ids: Sequence[str], tick: TickRecord | None = None, slots: int = 8) -> FakeStanding:
+    """A plan over ``slots`` half-hours from that of NOW: 100.9 kW of headroom, 40 kW planned, dearer by the slot."""
+    shape = (len(site_ids), slots)
+    steps = np.arange(slots, dtype=np.float64)
+    return FakeStanding(
+        start=slot_floor(NOW),
+        slots=slots,
+        site_ids=tuple(site_ids),
+        headroom_kw=np.full(shape, 100.9),
+        planned_kw=np.full(shape, 40.0),
+        price=np.broadcast_to(0.10 + 0.01 * steps, shape).copy(),
+        carbon=np.broadcast_to(100 + 10 * steps, shape).copy(),
+        price_kind=np.full(shape, Kind.FORECAST, dtype=np.int8),
+        carbon_kind=np.where(np.arange(slots) < 4, Kind.FORECAST, Kind.SIMULATED).astype(np.int8)
+        * np.ones(shape, np.int8),
+        prices_gbp_per_kw_slot=np.zeros(shape),
+        tick=tick,
+    )
+
+
+@dataclass(frozen=True)
+class FakeWindow:
+    site_id: str
+    start: datetime
+    end: datetime
+    cost_gbp: float
+    carbon_kg: float
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FakePreview:
+    now: FakeWindow | None
+    best: FakeWindow | None
+    reason: str | None
+
+
+@dataclass
+class FakeStatus:
+    running: bool = True
+    ticking: bool = False
+    last: TickRecord | None = None
+    last_error: str | None = None
+    next_at: datetime | None = None
+
+
+class FakeLoop:
+    """Places every open job at its first site from the next half-hour; dearer at submission than as planned."""
+
+    def __init__(
+        self, clock: ManualClock, jobs: FakeJobRepository, ledger: FakeLedger, ticks: FakeTicks, sites: SiteAgent
+    ):
+        self.clock, self.jobs, self.ledger, self.ticks, self.sites = clock, jobs, ledger, ticks, sites
+        self.plan_lock = threading.RLock()
+        self.requested: list[str] = []
+        self.outcome = "planned"
+        self.full = False
+        self.plan = standing_of([site.site_id for site in sites.sites()])
+        self.state = FakeStatus()
+
+    def request_tick(self, trigger: str) -> None:
+        self.requested.append(trigger)
+
+    def tick(self, trigger: str) -> TickRecord:
+        waiting, _ = self.jobs.find(statuses=[JobStatus.PENDING])
+        for job in waiting:
+            self._place(job)
+        now = self.clock.now()
+        tick = TickRecord(
+            tick_id=str(uuid.uuid4()),
+            trigger=trigger,
+            started_at=now,
+            ended_at=now,
+            outcome=self.outcome,
+            detail="as told",
+            objective_gbp=10.0,
+            bound_gbp=9.95,
+            gap=0.005,
+            wall_s=0.1,
+            log_seq=0,
+        )
+        self.ticks.kept.append(tick)
+        self.state.last = tick
+        return tick
+
+    def _place(self, job: Job) -> None:
+        if self.full:
+            self.jobs.move(job.job_id, JobStatus.PENDING, reason="no site has headroom in its window")
+            return
+        self.jobs.move(job.job_id, JobStatus.SCHEDULED, site_id="norway")
+        start = slot_floor(self.clock.now()) + SLOT
+        for leg, first, price in ((Leg.PLAN, start + 2 * SLOT, 0.05), (Leg.BASELINE, start, 0.10)):
+            self.ledger.rows += [
+                SlotEntry(
+                    job_id=job.job_id,
+                    leg=leg,
+                    slot_start=first + SLOT * index,
+                    site_id="norway",
+                    power_kw=job.power_kw,
+                    pue=1.1,
+                    price_gbp_per_kwh=price,
+                    price_kind=Kind.FORECAST,
+                    carbon_g_per_kwh=1000 * price,
+                    carbon_kind=Kind.SIMULATED,
+                )
+                for index in range(job.work_slots)
+            ]
+
+    def status(self) -> FakeStatus:
+        return self.state
+
+    def standing(self) -> FakeStanding:
+        return self.plan
+
+    def preview(self, request: JobRequest) -> FakePreview:
+        start = slot_floor(self.clock.now()) + SLOT
+        now = FakeWindow("london", start, start + SLOT, 2.0, 1.0, ("forecast",))
+        return FakePreview(now, replace(now, site_id="norway", cost_gbp=1.0), None)
+
+
+class FakeDispatcher:
+    def __init__(self) -> None:
+        self.cancelled: list[str] = []
+
+    def cancel(self, job_id: str) -> None:
+        self.cancelled.append(job_id)
+
+    def output(self, job_id: str) -> str:
+        return "epoch 1\n"
+
+
+class FakeDatabase:
+    def __init__(self) -> None:
+        self.fault: str | None = None
+
+    def ping(self) -> None:
+        if self.fault:
+            raise StoreUnavailable(self.fault)
+
+
+class BrokenLog:
+    """An audit log whose disk is full: reads go through, appends do not."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._log = log
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def append(self, kind: str, body: Any) -> Any:
+        raise LogUnavailable("the decision log cannot be written: No space left on device")
+
+    def healthy(self) -> tuple[bool, str]:
+        return False, "No space left on device"
+
+
+@dataclass
+class House:
+    """The fakes of one test, for arranging and for looking."""
+
+    clock: ManualClock
+    repository: FakeSiteRepository
+    jobs: FakeJobRepository
+    ledger: FakeLedger
+    ticks: FakeTicks
+    loop: FakeLoop
+    dispatcher: FakeDispatcher
+    bookings: FakeBookings
+    database: FakeDatabase
+    log: AuditLog
+    services: Services = field(init=False)
+
+
+def build_house(folder: Path, **settings: Any) -> House:
+    """Fakes around the real energy agent (simulated), site agent, job agent, decision log and desk."""
+    clock = ManualClock(NOW)
+    chosen = Settings(_env_file=None, signals="simulated", data_dir=folder, **settings)
+    repository = FakeSiteRepository()
+    sites = SiteAgent(clock, repository, chosen.seed, ZONES)  # type: ignore[arg-type]
+    jobs, ledger, ticks = FakeJobRepository(), FakeLedger(), FakeTicks()
+    loop = FakeLoop(clock, jobs, ledger, ticks, sites)
+    log = AuditLog.open(folder / "decisions.jsonl", clock=clock, actor="test")
+    house = House(clock, repository, jobs, ledger, ticks, loop, FakeDispatcher(), FakeBookings(), FakeDatabase(), log)
+    house.services = services_of(house, chosen, sites, log)
+    return house
+
+
+def services_of(house: House, settings: Settings, sites: SiteAgent, log: Any) -> Services:
+    desk = FlexibilityDesk(
+        house.clock, house.loop, sites, house.bookings, log, lambda: house.loop.request_tick("booking")
+    )
+    return Services(
+        settings=settings,
+        clock=house.clock,
+        jobs=JobAgent(
+            clock=house.clock, jobs=house.jobs, sites=house.repository, commands_enabled=settings.commands_enabled
+        ),
+        sites=sites,
+        energy=build_energy(settings, house.clock, None, ["GB-C", "NO-NO2"]),
+        loop=house.loop,
+        dispatcher=house.dispatcher,
+        ledger=house.ledger,
+        ticks=house.ticks,
+        bookings=house.bookings,
+        log=log,
+        desk=desk,
+        database=house.database,
+        version="0.1.0",
+    )

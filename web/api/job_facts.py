@@ -1,0 +1,59 @@
+"""Gathers what is known of a job from the ledger and the decision log; pages and API show the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accounting.savings import JobSavings, savings_by_job
+from audit.record import Record
+from core.job import Job
+from core.ledger import Leg, SlotEntry
+from web.api.job_shapes import JobDetail, SavingsOut, Schedule, SlotOut
+from web.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """A job, its two legs in order of slots, their comparison and its latest decision."""
+
+    job: Job
+    plan: list[SlotEntry]
+    baseline: list[SlotEntry]
+    savings: JobSavings | None
+    decision: Record | None
+
+    @classmethod
+    def gather(cls, services: Services, job_id: str) -> JobFacts:
+        """All that is known of one job; :class:`NotFound`."""
+        job = services.jobs.get(job_id)
+        entries = services.ledger.entries(job_id=job_id)
+        decisions, _ = services.log.records(kind="decision", job_id=job_id, limit=1)
+        return cls(
+            job=job,
+            plan=[entry for entry in entries if entry.leg is Leg.PLAN],
+            baseline=[entry for entry in entries if entry.leg is Leg.BASELINE],
+            savings=savings_of(services, [job_id]).get(job_id),
+            decision=decisions[0] if decisions else None,
+        )
+
+    def detail(self) -> JobDetail:
+        """As the API shows it."""
+        return JobDetail(
+            **self.job.model_dump(),
+            allocations=[SlotOut.of(entry) for entry in self.plan],
+            baseline=[SlotOut.of(entry) for entry in self.baseline],
+            savings=SavingsOut.of(self.savings) if self.savings is not None else None,
+            decision_seq=self.decision.seq if self.decision is not None else None,
+        )
+
+    def schedule(self, services: Services) -> Schedule | None:
+        """Where and when it runs; None while it has no place in the plan."""
+        if not self.plan or self.savings is None:
+            return None
+        region = services.sites.get(self.plan[-1].site_id).zone
+        return Schedule.of(self.job, region, self.plan, self.savings, self.decision)
+
+
+def savings_of(services: Services, job_ids: list[str] | None = None) -> dict[str, JobSavings]:
+    """Comparison of each job (default: all) that has rows in the ledger, by job id."""
+    return {savings.job_id: savings for savings in savings_by_job(services.ledger.totals_by_job(job_ids))}

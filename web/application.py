@@ -1,0 +1,34 @@
+"""Puts the web together: routes, guards, problems and metrics around the services it is given."""
+
+from __future__ import annotations
+
+from flask_openapi3.blueprint import APIBlueprint
+
+from beckn.routes import beckn_api
+from web import pages, problems, security
+from web.api import assets, energy, health, jobs, logs, plan, sites, statistics
+from web.api.documented import DocumentedAPI
+from web.metrics import Metrics
+from web.services import Services, install
+
+
+def create_app(services: Services) -> DocumentedAPI:
+    """The Flask application over ``services``: JSON API, Beckn, pages, health and metrics."""
+    app = DocumentedAPI("web", services.version)
+    install(app, services)
+    metrics = Metrics(services)
+    app.extensions["slackwater.metrics"] = metrics
+    metrics.watch(app)
+    csrf = security.register(app, services.settings)
+    app.before_request(app.check_request)
+    problems.register(app)
+    for blueprint in _blueprints(services):
+        app.register_api(blueprint)
+        csrf.exempt(blueprint)
+    pages.register(app, services)
+    return app
+
+
+def _blueprints(services: Services) -> list[APIBlueprint]:
+    modules = (jobs, assets, sites, energy, plan, logs, statistics, health)
+    return [*(module.api for module in modules), beckn_api(services.desk, services.clock)]

@@ -1,0 +1,101 @@
+"""Dashboard: the plan as a heat map, what it saves, how the last negotiations went, how the feeds stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from accounting.savings import portfolio, savings_by_job
+from agents.energy.feed import FeedStatus
+from core.errors import NotFound
+from core.ledger import TickRecord
+from core.slots import SLOT
+from web.pages import heatmap
+from web.pages.frame import live
+from web.pages.places import site_names
+from web.services import Services, services_of_request
+
+MOST_TICKS = 12
+_WORST_FIRST = ("never", "stale", "simulated", "replayed", "live")
+blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One feed in one state: its oldest figures, the earliest end of them, and its next try."""
+
+    feed: str
+    state: str
+    zones: tuple[str, ...]
+    quantities: tuple[str, ...]
+    error: str | None
+    last_good: datetime | None
+    age_s: float | None
+    known_until: datetime | None
+    next_try: datetime | None
+
+
+@blueprint.get("")
+def show() -> ResponseReturnValue:
+    """The dashboard, or only its live part."""
+    services = services_of_request()
+    names = site_names(services)
+    plan = services.loop.standing()
+    shown = min(plan.slots, heatmap.MOST_SLOTS)
+    ticks = services.ticks.latest(MOST_TICKS)
+    return live(
+        "dashboard.html",
+        "_dashboard.html",
+        plan=plan,
+        shown_slots=shown,
+        plan_end=plan.start + SLOT * shown,
+        chart=heatmap.chart_data(plan, names),
+        rows=heatmap.rows(plan, names),
+        savings=portfolio(savings_by_job(services.ledger.totals_by_job())),
+        negotiation=services.loop.status(),
+        ticks=ticks,
+        last_round=last_round(services, ticks),
+        feeds=feed_rows(services.energy.status()),
+        tick_seconds=services.settings.tick_seconds,
+    )
+
+
+def last_round(services: Services, ticks: list[TickRecord]) -> dict[str, Any] | None:
+    """The audit body of the newest negotiation that has one, with its sequence number."""
+    seq = next((tick.log_seq for tick in ticks if tick.log_seq is not None), None)
+    if seq is None:
+        return None
+    try:
+        record = services.log.get(seq)
+    except NotFound:
+        return None
+    return {"seq": seq, **record.body} if record.kind == "round" else None
+
+
+def feed_rows(statuses: Iterable[FeedStatus]) -> list[FeedRow]:
+    """Statuses that differ in zone or quantity alone as one row; the worst state first."""
+    found: dict[tuple[str, str, str | None], list[FeedStatus]] = {}
+    for status in statuses:
+        found.setdefault((status.feed, status.state, status.error), []).append(status)
+    rows = [_feed_row(group) for group in found.values()]
+    return sorted(rows, key=lambda row: (_WORST_FIRST.index(row.state), row.feed))
+
+
+def _feed_row(group: list[FeedStatus]) -> FeedRow:
+    first = group[0]
+    return FeedRow(
+        feed=first.feed,
+        state=first.state,
+        zones=tuple(dict.fromkeys(status.zone for status in group)),
+        quantities=tuple(dict.fromkeys(status.quantity for status in group)),
+        error=first.error,
+        last_good=min((s.last_good for s in group if s.last_good), default=None),
+        age_s=max((s.age_s for s in group if s.age_s is not None), default=None),
+        known_until=min((s.known_until for s in group if s.known_until), default=None),
+        next_try=min((s.next_try for s in group if s.next_try), default=None),
+    )

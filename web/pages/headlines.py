@@ -1,0 +1,86 @@
+"""One line that says what a record of the decision log is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from audit.record import Record
+from web.pages.formatting import adaptive, duration, gbp, kg, number, percent, sentence, span, words
+
+Names = Mapping[str, str]
+Body = Mapping[str, Any]
+REJECTIONS = {
+    "dearer": "dearer, all things counted",
+    "no_headroom": "no headroom left",
+    "no_whole_headroom": "cheaper, but others hold part of its headroom",
+}
+
+
+def reject_words(code: str | None) -> str:
+    """Why an option was not taken, in words."""
+    return "not needed" if code is None else REJECTIONS.get(code, words(code))
+
+
+def _decision(body: Body, names: Names) -> str:
+    if body["verdict"] == "counter":
+        return f"Could not be placed: {body['reason']}"
+    if body["verdict"] == "withdraw":
+        return f"Withdrawn: {body['reason']}"
+    verb = "Moved to" if body["verdict"] == "move" else "Awarded to"
+    site = names.get(body["site_id"], body["site_id"])
+    runs = body["runs"]
+    when = f", {span(runs[0]['start'], runs[-1]['end'])}" if runs else ""
+    saving = ""
+    if body["cost_gbp"] and body["baseline_cost_gbp"]:
+        saved = float(body["baseline_cost_gbp"]) - float(body["cost_gbp"])
+        saving = f", {gbp(abs(saved))} {'below' if saved >= 0 else 'above'} its baseline"
+    return f"{verb} {site}{when}{saving}"
+
+
+def _round(body: Body, _names: Names) -> str:
+    return (
+        f"{number(body['placed'])} of {number(body['jobs'])} jobs placed for {gbp(body['objective_gbp'])}, "
+        f"certified within {percent(body['gap'], 2)} of the best"
+    )
+
+
+def _delivery(body: Body, names: Names) -> str:
+    site = names.get(body["site_id"], body["site_id"])
+    ran = f" in {duration(float(body['runtime_s']))}" if body.get("runtime_s") else ""
+    return (
+        f"{words(body['status']).capitalize()} at {site}{ran}: {adaptive(body['delivered_kwh'])} of "
+        f"{adaptive(body['committed_kwh'])} kWh, {gbp(body['cost_gbp'])}, {kg(body['carbon_kg'])} CO₂"
+    )
+
+
+def _booking(body: Body, names: Names) -> str:
+    site = names.get(body["site_id"], body["site_id"])
+    return f"{body['state'].capitalize()} {adaptive(body['power_kw'])} kW at {site}, {span(body['start'], body['end'])}"
+
+
+def _snapshot(body: Body, _names: Names) -> str:
+    return (
+        f"{body['feed']} gave {body['quantity']} for {body['zone']}, {span(body['valid_from'], body['valid_to'])}, "
+        f"{number(body['raw_bytes'])} bytes"
+    )
+
+
+def _recovery(body: Body, _names: Names) -> str:
+    kind = "an acknowledged" if body["acknowledged"] else "an unfinished"
+    return f"{number(body['torn_bytes'])} bytes of {kind} line were moved to {body['quarantine_path']}"
+
+
+_OF_KIND: Mapping[str, Callable[[Body, Names], str]] = {
+    "decision": _decision,
+    "round": _round,
+    "delivery": _delivery,
+    "booking": _booking,
+    "feed_snapshot": _snapshot,
+    "recovery": _recovery,
+}
+
+
+def headline(record: Record, names: Names) -> str:
+    """What the record says, in one sentence."""
+    return sentence(_OF_KIND[record.kind](record.body, names))
