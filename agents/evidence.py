@@ -1,0 +1,231 @@
+"""Evidence: an outcome as the records that go to the decision log before anything is done about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from accounting.baselines import POLICY
+from agents.messages import EnergyQuote, Option
+from agents.negotiation import Outcome
+from audit.record import (
+    CounterOfferBody,
+    DecisionBody,
+    FeedUse,
+    NegotiationRoundBody,
+    OptionBody,
+    RoundBody,
+    RunBody,
+    SitePriceBody,
+    SolverBody,
+    dec,
+)
+from core.instance import Assignment, Instance, Plan, Unserved
+from core.job import Job
+from core.ledger import SlotEntry, Totals
+from core.slots import SLOT, format_utc
+
+MOST_OPTIONS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What every decision of one tick refers to."""
+
+    round_id: str
+    start: datetime
+    energy: EnergyQuote
+    tenant_commit: Callable[[str], str]
+    zone_of: Mapping[str, str]
+
+
+def plan_digest(plan: Plan) -> str:
+    """SHA-256 over what the plan decides: assignments and unserved, without times of the machine."""
+    decided = plan.model_dump(mode="json", include={"assignments", "unserved", "instance", "seed"})
+    return hashlib.sha256(json.dumps(decided, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def round_body(
+    facts: Facts, trigger: str, instance: Instance, outcome: Outcome, instance_sha256: str, instance_path: str
+) -> RoundBody:
+    """The record of the negotiation itself."""
+    plan = outcome.plan
+    return RoundBody(
+        round_id=facts.round_id,
+        trigger=trigger,
+        plan_start=format_utc(facts.start),
+        slots=instance.slots,
+        jobs=len(instance.jobs),
+        placed=len(plan.assignments),
+        unserved=len(plan.unserved),
+        rounds=[
+            NegotiationRoundBody(
+                number=r.number, bound_gbp=dec(r.bound_gbp, 6), master_gbp=dec(r.master_gbp, 6), bids=r.bids
+            )
+            for r in outcome.rounds
+        ],
+        objective_gbp=dec(plan.objective_gbp, 6),
+        bound_gbp=dec(plan.bound_gbp, 6),
+        gap=dec(min(plan.gap, 1e6), 6),
+        seed=plan.seed,
+        solver=SolverBody(name="cvxpy HIGHS", version=f"{version('cvxpy')} {version('highspy')}"),
+        instance_sha256=instance_sha256,
+        instance_path=instance_path,
+        output_sha256=plan_digest(plan),
+        feeds=_feeds(facts),
+        carbon_cap_price_gbp_per_kg=dec(plan.carbon_cap_price_gbp_per_kg, 6),
+        prices=[
+            SitePriceBody(
+                site_id=price.site,
+                mean_gbp_per_kw_slot=dec(sum(price.headroom_gbp_per_kw_slot) / instance.slots, 6),
+                max_gbp_per_kw_slot=dec(max(price.headroom_gbp_per_kw_slot), 6),
+            )
+            for price in plan.prices
+        ],
+    )
+
+
+def _feeds(facts: Facts) -> list[FeedUse]:
+    uses = []
+    for zone in sorted(set(facts.zone_of.values())):
+        for quantity, series in (("price", facts.energy.price[zone]), ("carbon", facts.energy.carbon[zone])):
+            uses.append(
+                FeedUse.model_validate(
+                    {
+                        "zone": zone,
+                        "quantity": quantity,
+                        "source": series.source,
+                        "issued_at": format_utc(series.issued_at),
+                        "kinds": [kind.label for kind in series.kinds_used()],
+                        "stale": series.stale,
+                    }
+                )
+            )
+    return uses
+
+
+def award_body(
+    facts: Facts,
+    job: Job,
+    assignment: Assignment,
+    moved: bool,
+    options: Sequence[Option],
+    rows: Sequence[SlotEntry],
+    baseline: Sequence[SlotEntry],
+) -> DecisionBody:
+    """The record of a job's place in the plan: a first award, or a move."""
+    totals = Totals.of(rows)
+    shown = _options(facts, options)
+    chosen = next((body.option_id for body in shown if body.reject_code is None), None)
+    return DecisionBody(
+        **_common(facts, job, baseline),
+        verdict="move" if moved else "award",
+        site_id=assignment.site,
+        runs=[
+            RunBody(start=_at(facts, a), end=_at(facts, b), power_kw=dec(power, 6)) for a, b, power in assignment.runs
+        ],
+        reason=award_reason(assignment, options),
+        options=shown,
+        chosen_id=chosen,
+        counter_offers=[],
+        cost_gbp=dec(totals.cost_gbp, 6),
+        carbon_kg=dec(totals.carbon_kg, 6),
+        data_kinds=_kinds([*rows, *baseline]),
+        sources=_sources(facts, {assignment.site, *(row.site_id for row in baseline)}),
+    )
+
+
+def refusal_body(
+    facts: Facts,
+    job: Job,
+    unserved: Unserved,
+    withdrawn: bool,
+    options: Sequence[Option],
+    baseline: Sequence[SlotEntry],
+) -> DecisionBody:
+    """The record of a job that the plan does not serve: a counter-offer, or a place withdrawn."""
+    shown = _options(facts, options)
+    return DecisionBody(
+        **_common(facts, job, baseline),
+        verdict="withdraw" if withdrawn else "counter",
+        runs=[],
+        reason=unserved.reason,
+        options=shown,
+        counter_offers=[
+            CounterOfferBody(change=offer.change, extra_gbp=dec(offer.extra_gbp, 6))
+            for offer in unserved.counter_offers
+        ],
+        data_kinds=_kinds(baseline),
+        sources=_sources(facts, {option.site for option in options}),
+    )
+
+
+def award_reason(assignment: Assignment, options: Sequence[Option]) -> str:
+    """Why here and why then, from the options at the final prices."""
+    taken = next((option for option in options if option.reject is None), None)
+    others = [option for option in options if option.reject is not None]
+    if taken is None or not others:
+        return f"{assignment.site} is the only site that can take it in its window"
+    nearest = min(others, key=lambda option: option.priced_gbp)
+    extra = nearest.priced_gbp - taken.priced_gbp
+    if extra >= 0:
+        return (
+            f"{assignment.site} is the cheapest at the final prices, energy, carbon and scarcity counted; "
+            f"the next best is {nearest.site} at GBP {extra:.2f} more"
+        )
+    return (
+        f"{nearest.site} would be GBP {-extra:.2f} cheaper but has no whole block of headroom left; "
+        f"{assignment.site} is the best that fits"
+    )
+
+
+def _common(facts: Facts, job: Job, baseline: Sequence[SlotEntry]) -> dict[str, object]:
+    totals = Totals.of(baseline)
+    known = bool(baseline)
+    return {
+        "decision_id": f"dec-{uuid.uuid4().hex[:12]}",
+        "job_id": job.job_id,
+        "tenant_commit": facts.tenant_commit(job.tenant),
+        "baseline_policy": POLICY,
+        "baseline_site_id": baseline[0].site_id if known else None,
+        "baseline_start": format_utc(baseline[0].slot_start) if known else None,
+        "baseline_cost_gbp": dec(totals.cost_gbp, 6) if known else None,
+        "baseline_carbon_kg": dec(totals.carbon_kg, 6) if known else None,
+        "round_seq_id": facts.round_id,
+    }
+
+
+def _options(facts: Facts, options: Sequence[Option]) -> list[OptionBody]:
+    return [
+        OptionBody(
+            option_id=f"opt-{number}",
+            site_id=option.site,
+            start=_at(facts, option.start_slot),
+            end=_at(facts, option.end_slot),
+            energy_kwh=dec(option.energy_kwh, 6),
+            cost_gbp=dec(option.cost_gbp, 6),
+            carbon_kg=dec(option.carbon_kg, 6),
+            feasible=option.reject not in ("no_headroom", "no_whole_headroom"),
+            reject_code=option.reject,
+        )
+        for number, option in enumerate(options[:MOST_OPTIONS], start=1)
+    ]
+
+
+def _at(facts: Facts, slot: int) -> str:
+    return format_utc(facts.start + SLOT * slot)
+
+
+def _kinds(rows: Sequence[SlotEntry]) -> list[str]:
+    kinds = {row.price_kind for row in rows} | {row.carbon_kind for row in rows}
+    return [kind.label for kind in sorted(kinds)]
+
+
+def _sources(facts: Facts, sites: set[str]) -> list[str]:
+    zones = {facts.zone_of[site] for site in sites if site in facts.zone_of}
+    return sorted({facts.energy.price[z].source for z in zones} | {facts.energy.carbon[z].source for z in zones})

@@ -1,0 +1,233 @@
+"""The negotiation loop: the APScheduler ticks at which the agents meet, the dispatch, and the feeds' refresh.
+
+Ticks run on a period and at once when asked (a job arrived, flexibility was booked). One tick runs at a time; a
+request during a tick starts another after it. A tick that fails is logged, recorded, shown and retried; the standing
+plan stays in force meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from loguru import logger
+
+from agents.site.dispatch import Dispatcher
+from agents.standing import Preview, StandingPlan, Window, preview
+from agents.tick import LEAST_HORIZON, Parties, Terms, Tick
+from core.clock import SystemClock
+from core.errors import PlanTooLate, SlackwaterError, Unavailable
+from core.job import JobRequest
+from core.ledger import TickRecord
+from core.slots import SLOT, slot_ceil
+
+DEBOUNCE_S = 0.2
+RETRY_S = 15.0
+REFRESH_S = 60.0
+LEAST_LEAD_S = 1.0
+SYSTEM = SystemClock()
+"""the scheduler keeps the machine's time, whatever clock the plan keeps"""
+
+
+class Lease(Protocol):
+    """Makes one process of several the leader: only it ticks and dispatches."""
+
+    def acquire(self) -> bool:
+        """True when this process leads from now on, or did already."""
+        ...
+
+    def release(self) -> None:
+        """Stop leading."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStatus:
+    """The state of the loop, for pages and /health."""
+
+    running: bool
+    leading: bool
+    ticking: bool
+    last: TickRecord | None
+    last_error: str | None
+    next_at: datetime | None
+
+
+class NegotiationLoop:
+    """Keeps the plan in force.
+
+    :param tick_seconds: period of the negotiation in the clock's seconds.
+    """
+
+    def __init__(
+        self, parties: Parties, terms: Terms, dispatcher: Dispatcher, lease: Lease, tick_seconds: float
+    ) -> None:
+        self.plan_lock = threading.RLock()
+        self._with = parties
+        self._terms = terms
+        self._dispatcher = dispatcher
+        self._lease = lease
+        self._period = timedelta(seconds=tick_seconds)
+        self._tick = Tick(parties, terms, self.plan_lock)
+        self._one_at_a_time = threading.Lock()
+        self._again = threading.Event()
+        self._scheduler: BackgroundScheduler | None = None
+        self._leading = False
+        self._standing: StandingPlan | None = None
+        self._last: TickRecord | None = None
+        self._last_error: str | None = None
+        self._last_wall_s = 0.0
+
+    def start(self) -> None:
+        """Begin to tick, dispatch and refresh in background threads."""
+        clock = self._with.clock
+        scheduler = BackgroundScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300}
+        )
+        slot_s = clock.real_seconds(SLOT)
+        dispatch_s = max(0.2, min(5.0, slot_s / 10))
+        soon = SYSTEM.now()
+        scheduler.add_job(self._lead, "interval", seconds=5, id="lead", next_run_time=soon)
+        scheduler.add_job(self._refresh, "interval", seconds=REFRESH_S, id="refresh", next_run_time=soon)
+        tick_s = max(0.5, clock.real_seconds(self._period))
+        scheduler.add_job(self._scheduled, "interval", seconds=tick_s, id="tick", next_run_time=soon)
+        scheduler.add_job(self._dispatch, "interval", seconds=dispatch_s, id="dispatch", next_run_time=soon)
+        scheduler.start()
+        self._scheduler = scheduler
+
+    def stop(self) -> None:
+        """Stop the threads; a tick that is under way ends first."""
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
+        if self._leading:
+            self._lease.release()
+            self._leading = False
+        self._with.solver.close()
+
+    def request_tick(self, trigger: str) -> None:
+        """Have a tick run as soon as may be; returns at once."""
+        self._again.set()
+        logger.debug("tick requested: {}", trigger)
+        if self._scheduler is not None and not self._one_at_a_time.locked():
+            self._bring_forward(DEBOUNCE_S)
+
+    def tick(self, trigger: str) -> TickRecord:
+        """Run one tick now, after any that is under way; never raises for a plan that failed."""
+        with self._one_at_a_time:
+            self._again.clear()
+            started = self._with.clock.now()
+            try:
+                record, standing = self._tick.run(trigger, self._plan_start())
+                self._standing, self._last_error = standing, None
+                self._last_wall_s = record.wall_s
+            except PlanTooLate as error:
+                record = self._unplanned(trigger, started, "late", error.diagnostics())
+            except SlackwaterError as error:
+                logger.error("tick failed: {}", error.diagnostics())
+                record = self._unplanned(trigger, started, "failed", error.diagnostics())
+            except Exception as error:  # noqa: BLE001,RUF100  a tick must not end the loop; it is logged and shown
+                logger.exception("tick failed")
+                record = self._unplanned(trigger, started, "failed", f"{type(error).__name__}; see the server log")
+            self._last = record
+        self._keep(record)
+        if self._again.is_set():
+            self._bring_forward(DEBOUNCE_S)
+        return record
+
+    def status(self) -> LoopStatus:
+        """What the loop is doing."""
+        job = self._scheduler.get_job("tick") if self._scheduler is not None else None
+        return LoopStatus(
+            running=self._scheduler is not None,
+            leading=self._leading,
+            ticking=self._one_at_a_time.locked(),
+            last=self._last,
+            last_error=self._last_error,
+            next_at=job.next_run_time if job is not None else None,
+        )
+
+    def standing(self) -> StandingPlan:
+        """The plan in force; before the first tick, what the agents quote with nothing planned."""
+        if self._standing is None:
+            return self._tick.quoted(self._plan_start(), LEAST_HORIZON)
+        return self._standing
+
+    def preview(self, request: JobRequest) -> Preview:
+        """What a job would cost now and at best against the standing plan; nothing is stored."""
+        job = self._with.jobs.drafted(request)
+        sites = self._with.jobs.allowed_sites(job, self._with.sites.sites())
+        return preview(job, sites, self.standing(), self._terms.carbon_price_gbp_per_tonne)
+
+    def _plan_start(self) -> datetime:
+        """The first slot that a plan begun now can still decide: the solver's usual time, doubled, must be left."""
+        clock = self._with.clock
+        per_hour = clock.real_seconds(timedelta(hours=1))
+        lead = timedelta(hours=max(LEAST_LEAD_S, 2 * self._last_wall_s) / per_hour) if per_hour else timedelta()
+        return slot_ceil(clock.now() + lead)
+
+    def _unplanned(self, trigger: str, started: datetime, outcome: str, detail: str) -> TickRecord:
+        self._last_error = detail
+        now = self._with.clock.now()
+        return TickRecord(f"tick-{uuid.uuid4().hex[:12]}", trigger, started, now, outcome, detail)
+
+    def _keep(self, record: TickRecord) -> None:
+        """Remember the tick; a store that cannot is logged, because the tick itself is on the log already."""
+        try:
+            self._with.ticks.add(record)
+        except Unavailable as error:
+            logger.error("tick not stored: {}", error.diagnostics())
+
+    def _scheduled(self) -> None:
+        if not self._leading:
+            return
+        trigger = "job" if self._again.is_set() else "schedule"
+        record = self.tick(trigger)
+        if record.outcome in ("failed", "late"):
+            self._bring_forward(RETRY_S if record.outcome == "failed" else DEBOUNCE_S)
+
+    def _bring_forward(self, seconds: float) -> None:
+        """Have the next tick sooner than its period says."""
+        scheduler = self._scheduler
+        if scheduler is None:
+            return
+        soon = SYSTEM.now() + timedelta(seconds=seconds)
+        job = scheduler.get_job("tick")
+        if job is not None and (job.next_run_time is None or job.next_run_time > soon):
+            scheduler.modify_job("tick", next_run_time=soon)
+
+    def _lead(self) -> None:
+        """Take the lead when no other process has it."""
+        if self._leading:
+            return
+        self._leading = self._guarded("lead", self._lease.acquire) is True
+        if self._leading:
+            self._guarded("recover", self._dispatcher.recover)
+            self._bring_forward(0.0)
+
+    def _refresh(self) -> None:
+        if self._leading:
+            self._guarded("refresh", self._with.energy.refresh)
+
+    def _dispatch(self) -> None:
+        if self._leading:
+            self._guarded("dispatch", self._dispatcher.dispatch)
+
+    @staticmethod
+    def _guarded(what: str, act: Callable[[], object]) -> object:
+        """Run a background act; its failure is logged and it is tried again at its next time."""
+        try:
+            return act()
+        except SlackwaterError as error:
+            logger.error("{} failed: {}", what, error.diagnostics())
+        except Exception:  # noqa: BLE001,RUF100  one failure must not end the scheduler's job
+            logger.exception("{} failed", what)
+        return None
+
+
+__all__ = ["LoopStatus", "NegotiationLoop", "Preview", "StandingPlan", "Window"]

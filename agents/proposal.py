@@ -1,0 +1,159 @@
+"""The clearing problem of one tick, made of the agents' quotes and the jobs' demand.
+
+A site without price or carbon for the whole horizon (a live feed that gives nothing, in mode ``live``) is left out;
+jobs that have begun there keep their standing rows untouched.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from agents.job.demand import Demand, demand
+from agents.messages import CapacityQuote, EnergyQuote
+from core.instance import Instance, SiteInstance
+from core.job import Job
+from core.ledger import Booking, SlotEntry
+from core.series import BoolArray, FloatArray
+from core.slots import format_utc, slots_between
+
+DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Quotes as arrays over all sites (S) and slots (T); NaN where a feed has nothing.
+
+    ``headroom_kw`` is capacity less own load at the meter; ``sold_kw`` of it is booked over Beckn.
+    """
+
+    start: datetime
+    site_ids: tuple[str, ...]
+    zones: tuple[str, ...]
+    headroom_kw: FloatArray
+    sold_kw: FloatArray
+    pue: FloatArray
+    price_gbp_per_kwh: FloatArray
+    carbon_g_per_kwh: FloatArray
+    price_kind: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
+    carbon_kind: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
+
+    @property
+    def slots(self) -> int:
+        """T."""
+        return int(self.headroom_kw.shape[1])
+
+    @property
+    def unsold_kw(self) -> FloatArray:
+        """(S, T): headroom that may be planned."""
+        return np.asarray(np.maximum(0.0, self.headroom_kw - self.sold_kw))
+
+    @property
+    def priced(self) -> BoolArray:
+        """(S,) sites whose every slot has a price and a carbon figure."""
+        return np.asarray(np.isfinite(self.price_gbp_per_kwh + self.carbon_g_per_kwh).all(axis=1))
+
+
+def figures(energy: EnergyQuote, capacity: CapacityQuote, bookings: Sequence[Booking]) -> Figures:
+    """Join the quotes and what is booked."""
+    price = [energy.price[zone] for zone in capacity.zones]
+    carbon = [energy.carbon[zone] for zone in capacity.zones]
+    shape = capacity.headroom_kw.shape
+    return Figures(
+        start=energy.start,
+        site_ids=capacity.site_ids,
+        zones=capacity.zones,
+        headroom_kw=capacity.headroom_kw,
+        sold_kw=booked_kw(bookings, capacity),
+        pue=capacity.pue,
+        price_gbp_per_kwh=np.array([series.values for series in price]).reshape(shape),
+        carbon_g_per_kwh=np.array([series.values for series in carbon]).reshape(shape),
+        price_kind=np.array([series.kinds for series in price], dtype=np.int8).reshape(shape),
+        carbon_kind=np.array([series.kinds for series in carbon], dtype=np.int8).reshape(shape),
+    )
+
+
+def booked_kw(bookings: Sequence[Booking], capacity: CapacityQuote) -> FloatArray:
+    """(S, T): power at the meter that is sold."""
+    total = np.zeros_like(capacity.headroom_kw)
+    row = {site_id: number for number, site_id in enumerate(capacity.site_ids)}
+    for booking in bookings:
+        first = max(0, slots_between(capacity.start, booking.start))
+        last = max(0, slots_between(capacity.start, booking.end))
+        if booking.site_id in row:
+            total[row[booking.site_id], first:last] += booking.power_kw
+    return total
+
+
+def planned_kw(rows: Sequence[SlotEntry], figures: Figures) -> FloatArray:
+    """(S, T): what planned rows draw at the meters."""
+    total = np.zeros_like(figures.headroom_kw)
+    place = {site_id: number for number, site_id in enumerate(figures.site_ids)}
+    kept = [
+        (place[row.site_id], slot, row.power_kw)
+        for row in rows
+        if row.site_id in place and 0 <= (slot := slots_between(figures.start, row.slot_start)) < figures.slots
+    ]
+    if kept:
+        sites, slots, power = (np.array(column) for column in zip(*kept, strict=True))
+        np.add.at(total, (sites, slots), power * figures.pue[sites, slots])
+    return total
+
+
+def demands(
+    jobs: Sequence[Job], rows: Sequence[SlotEntry], sites_of: Mapping[str, tuple[str, ...]], figures: Figures
+) -> dict[str, Demand]:
+    """The demand of every open job that has a priced site, by job id."""
+    by_job: dict[str, list[SlotEntry]] = defaultdict(list)
+    for row in rows:
+        by_job[row.job_id].append(row)
+    priced = {site for site, ok in zip(figures.site_ids, figures.priced, strict=True) if ok}
+    found = {}
+    for job in jobs:
+        begun = [row for row in by_job[job.job_id] if row.slot_start < figures.start]
+        if begun and begun[0].site_id not in priced:
+            continue
+        sites = tuple(site for site in sites_of[job.job_id] if site in priced)
+        found[job.job_id] = demand(job, by_job[job.job_id], sites, figures.start, figures.slots)
+    return found
+
+
+def instance_of(figures: Figures, wanted: Mapping[str, Demand], carbon_price_gbp_per_tonne: float) -> Instance:
+    """The instance file of one tick. Headroom always covers what is frozen: the site has promised it."""
+    frozen = [demand.frozen for demand in wanted.values() if demand.frozen is not None]
+    place = {site_id: number for number, site_id in enumerate(figures.site_ids)}
+    held = np.zeros_like(figures.headroom_kw)
+    for part in frozen:
+        for first, last, power_kw in part.runs:
+            row = place[part.site]
+            held[row, first:last] += power_kw * figures.pue[row, first:last]
+    headroom = np.maximum(figures.unsold_kw, held)
+    return Instance(
+        name=f"tick {format_utc(figures.start)}",
+        start=figures.start,
+        slots=figures.slots,
+        carbon_price_gbp_per_tonne=carbon_price_gbp_per_tonne,
+        sites=tuple(_site(figures, headroom, row) for row in np.flatnonzero(figures.priced).tolist()),
+        jobs=tuple(demand.instance for demand in wanted.values() if demand.instance is not None),
+        frozen=tuple(frozen),
+    )
+
+
+def _site(figures: Figures, headroom: FloatArray, row: int) -> SiteInstance:
+    return SiteInstance(
+        id=figures.site_ids[row],
+        region=figures.zones[row],
+        headroom_kw=_rounded(headroom[row]),
+        price_gbp_per_kwh=_rounded(figures.price_gbp_per_kwh[row]),
+        carbon_g_per_kwh=_rounded(figures.carbon_g_per_kwh[row]),
+        pue=_rounded(figures.pue[row]),
+    )
+
+
+def _rounded(values: FloatArray) -> tuple[float, ...]:
+    """Figures with the digits that matter, so that files stay small."""
+    return tuple(np.round(values, DECIMALS).tolist())

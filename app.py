@@ -1,0 +1,232 @@
+"""Slackwater: the composition root and the command line.
+
+Builds every part, passes it what it needs, and hands the result to a command. The only file that knows all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loguru import logger
+from pydantic import ValidationError
+
+from core.clock import Clock, ScaledClock, SystemClock
+from core.errors import SlackwaterError
+from core.settings import Settings
+from core.slots import slot_floor
+
+if TYPE_CHECKING:
+    from agents.solver import Solver
+    from commands.house import House
+    from core.site import Site
+
+VERSION = "0.1.0"
+REPLAY_FIRST = "2023-03-01T00:00+00:00"
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The machine's clock, or for simulated and replayed signals one that starts and runs as the settings say."""
+    system = SystemClock()
+    if settings.replay_folder is not None:
+        return ScaledClock(settings.clock_start or datetime.fromisoformat(REPLAY_FIRST), settings.clock_speed)
+    if settings.clock_speed == 1 and settings.clock_start is None:
+        return system
+    return ScaledClock(settings.clock_start or slot_floor(system.now()), settings.clock_speed)
+
+
+def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site, ...]) -> House:
+    """Build every part for ``settings``; the database is migrated, nothing is started.
+
+    ``sites`` are added to the store where it does not have them yet.
+    """
+    from agents.energy.build import build_energy
+    from agents.job.agent import JobAgent
+    from agents.loop import NegotiationLoop
+    from agents.negotiation import Effort
+    from agents.site.agent import SiteAgent
+    from agents.site.dispatch import Dispatcher
+    from agents.tick import Parties, Terms
+    from audit.log import AuditLog
+    from beckn.desk import FlexibilityDesk
+    from commands.house import House
+    from store.bookings import BookingRepository
+    from store.database import Database
+    from store.jobs import JobRepository
+    from store.lease import LeaderLease
+    from store.ledger import LedgerRepository
+    from store.sites import SiteRepository
+    from store.ticks import TickRepository
+    from store.vintages import VintageRepository
+
+    data = settings.data_dir
+    data.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.resolved_database_url)
+    database.migrate()
+    site_rows, job_rows = SiteRepository(database), JobRepository(database)
+    site_rows.seed(sites)
+    ledger, ticks, bookings = LedgerRepository(database), TickRepository(database), BookingRepository(database)
+    log = AuditLog.open(data / "decisions.jsonl", clock=clock, actor=f"slackwater/{VERSION}")
+    zones = tuple(dict.fromkeys(site.zone for site in site_rows.all()))
+    energy = build_energy(settings, clock, VintageRepository(database), zones)
+    site_agent = SiteAgent(clock, site_rows, settings.seed, energy.zones())
+    jobs = JobAgent(clock=clock, jobs=job_rows, sites=site_rows, commands_enabled=settings.commands_enabled)
+    dispatcher = Dispatcher(clock, job_rows, ledger, log, site_agent, data / "jobs", settings.seed)
+    parties = Parties(clock, energy, site_agent, jobs, ledger, bookings, ticks, log, solver)
+    effort = Effort(time_limit_s=settings.solve_seconds)
+    terms = Terms(settings.carbon_price_gbp_per_tonne, settings.seed, effort, data / "instances")
+    loop = NegotiationLoop(parties, terms, dispatcher, LeaderLease(database, "loop"), settings.tick_seconds)
+    desk = FlexibilityDesk(clock, loop, site_agent, bookings, log, lambda: loop.request_tick("booking"))
+    return House(
+        settings,
+        clock,
+        database,
+        energy,
+        site_agent,
+        jobs,
+        ledger,
+        ticks,
+        bookings,
+        log,
+        solver,
+        dispatcher,
+        loop,
+        desk,
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python app.py", description="Runs flexible compute when power is clean and cheap, and proves it."
+    )
+    parser.add_argument("--version", action="version", version=VERSION)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("serve", help="run the server: web pages, API, negotiation loop")
+    _add_client_commands(commands)
+    _add_offline_commands(commands)
+    return parser
+
+
+def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Commands that talk to a running server."""
+    url = argparse.ArgumentParser(add_help=False)
+    url.add_argument("--url", help="the server (default: http://HOST:PORT of the settings)")
+    url.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    submit = commands.add_parser("submit", parents=[url], help="submit a job to the running server")
+    submit.add_argument("name", help="what people call the job")
+    submit.add_argument("--hours", type=float, required=True, help="duration at full power")
+    power = submit.add_mutually_exclusive_group(required=True)
+    power.add_argument("--kw", type=float, help="IT power in kW")
+    power.add_argument("--gpus", type=int, help="GPU count instead of --kw")
+    submit.add_argument("--deadline", required=True, help="ISO 8601 with offset, or +HOURS from now, such as +24")
+    submit.add_argument("--earliest", help="ISO 8601 with offset (default: now)")
+    submit.add_argument("--kind", default="deferrable", choices=("fixed", "deferrable", "pausable", "throttlable"))
+    submit.add_argument("--tier", default="standard", choices=("premium", "standard", "flexible", "spot"))
+    submit.add_argument("--tenant", default="default")
+    submit.add_argument("--region", action="append", default=[], help="allowed site, grid zone or country; repeatable")
+    submit.add_argument("--max-price", type=float, help="GBP/kWh in any slot used")
+    submit.add_argument("--max-carbon", type=float, help="gCO2/kWh in any slot used")
+    submit.add_argument("--wait", action="store_true", help="follow the job until it ends")
+    submit.add_argument("--dry-run", action="store_true", help="only say what it would cost now and at best")
+    submit.add_argument("run", nargs="*", metavar="-- COMMAND", help="argument vector to run at the slot")
+    jobs = commands.add_parser("jobs", parents=[url], help="list jobs, or show or cancel one")
+    jobs.add_argument("job_id", nargs="?", help="show this job")
+    jobs.add_argument("--status", help="only jobs in this state")
+    jobs.add_argument("--cancel", action="store_true", help="cancel the job named")
+    commands.add_parser("tick", parents=[url], help="negotiate now, on the running server")
+
+
+def _add_offline_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Commands that need no server."""
+    plan = commands.add_parser("plan", help="plan an instance file")
+    plan.add_argument("instance", type=Path, help=".json or .json.gz")
+    plan.add_argument("--out", type=Path, help="write the plan here (default: standard output)")
+    plan.add_argument("--time-limit", type=float, default=10.0, metavar="S", help="seconds (default 10)")
+    plan.add_argument("--seed", type=int, default=0)
+    replay = commands.add_parser("replay", help="run the whole system over recorded figures and a job trace")
+    replay.add_argument("--data", type=Path, required=True, help="folder of recorded figures")
+    replay.add_argument("--from", dest="start", required=True, help="first day, such as 2023-03-01")
+    replay.add_argument("--days", type=int, default=14)
+    replay.add_argument("--jobs", required=True, help="trace: arrival_time s, length s, cpus; in --data or a path")
+    replay.add_argument("--kw-per-cpu", type=float, default=20.0, help="IT kW of one cpu of the trace (default 20)")
+    replay.add_argument(
+        "--slack-hours", type=float, default=24.0, help="deadline after arrival and length (default 24)"
+    )
+    replay.add_argument("--seed", type=int, default=20230301)
+    replay.add_argument("--keep", type=Path, help="keep database and decision log in this new folder")
+    replay.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    audit = commands.add_parser("audit", help="check the decision log")
+    verify = audit.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
+        "verify", help="check every line offline; names the first bad one"
+    )
+    verify.add_argument("log", type=Path, nargs="?", help="default: DATA_DIR/decisions.jsonl")
+    verify.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    signals = commands.add_parser("signals", help="test the feeds")
+    check = signals.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
+        "check", help="ask every feed once and say what it answered"
+    )
+    check.add_argument("--json", action="store_true", help="print JSON for a program to read")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Run the command; the exit status."""
+    from commands import audit, client, plan, replay, serve, signals
+
+    handlers: dict[str, Callable[[], int]] = {
+        "serve": lambda: serve.serve(settings, clock_of, compose, VERSION),
+        "submit": lambda: client.submit(arguments, settings),
+        "jobs": lambda: client.jobs(arguments, settings),
+        "tick": lambda: client.tick(arguments, settings),
+        "plan": lambda: plan.plan(arguments),
+        "replay": lambda: replay.replay(arguments, compose),
+        "audit": lambda: audit.verify_log(arguments, settings),
+        "signals": lambda: signals.check(arguments, settings, clock_of(settings)),
+    }
+    return handlers[arguments.command]()
+
+
+class _ToLoguru(logging.Handler):
+    """Passes what libraries log on to loguru, so that there is one log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger.opt(exception=record.exc_info).log(record.levelname, "{}: {}", record.name, record.getMessage())
+
+
+def log_to_stderr(level: str) -> None:
+    """One log on standard error; tracebacks never show values, which might be secret."""
+    logger.remove()
+    logger.add(sys.stderr, level=level, backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_ToLoguru()], level=level, force=True)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick longer than its period is no news
+    for name in ("alembic", "urllib3", "gunicorn.error"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, read the settings, run; errors come out as one line that says what to do."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for fault in error.errors():
+            name = ".".join(str(part) for part in fault["loc"]).upper() or "settings"
+            print(f"{name}: {fault['msg']}. docs/settings.md describes every setting.", file=sys.stderr)
+        return 2
+    log_to_stderr(settings.log_level)
+    try:
+        return run(arguments, settings)
+    except SlackwaterError as error:
+        print(error.diagnostics(), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

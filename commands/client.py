@@ -1,0 +1,189 @@
+"""``submit``, ``jobs``, ``tick``: a running server over its REST API; :class:`Client` serves Python programs too."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import requests
+from tqdm import tqdm
+
+from core.clock import SystemClock
+from core.errors import InputError, SlackwaterError, Unavailable
+from core.job import TERMINAL
+from core.settings import Settings
+from core.slots import format_utc
+
+TIMEOUT_S = (3.05, 120.0)
+POLL_S = 1.0
+
+
+class Client:
+    """A Slackwater server, as a Python program uses it.
+
+    >>> Client("http://127.0.0.1:5000").submit({"job_name": "train", ...})  # doctest: +SKIP
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+
+    def submit(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Submit a job (fields of ``core.job.JobRequest``); the accepted job."""
+        return self._call("POST", "/api/jobs", job)
+
+    def preview(self, job: dict[str, Any]) -> dict[str, Any]:
+        """What the job would cost now and at best; nothing is stored."""
+        return self._call("POST", "/api/preview", job)
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """One job with its plan, baseline and savings."""
+        return self._call("GET", f"/api/jobs/{job_id}")
+
+    def jobs(self, **filters: str) -> dict[str, Any]:
+        """Jobs, newest first."""
+        return self._call("GET", "/api/jobs", params=filters)
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        """End a job."""
+        return self._call("POST", f"/api/jobs/{job_id}/cancel", {})
+
+    def tick(self) -> dict[str, Any]:
+        """Negotiate now."""
+        return self._call("POST", "/api/ticks", {})
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, params: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The JSON answer; :class:`InputError` with the server's words for a problem it reports."""
+        try:
+            answer = self._session.request(method, self.url + path, json=body, params=params, timeout=TIMEOUT_S)
+        except requests.RequestException as error:
+            raise Unavailable(
+                f"no answer from {self.url}", remedy="Start the server with `make run`, or name another with --url."
+            ) from error
+        try:
+            content = answer.json()
+        except ValueError as error:
+            raise SlackwaterError(f"{self.url}{path} answered {answer.status_code} and no JSON") from error
+        if not answer.ok:
+            raise _refused(content)
+        return dict(content)
+
+
+def _refused(problem: dict[str, Any]) -> InputError:
+    """A problem+json answer as an error."""
+    first = (problem.get("errors") or [{}])[0]
+    message = first.get("message") or problem.get("detail") or problem.get("title") or "refused"
+    field = str(first.get("field") or "request")
+    return InputError(f"{field}: {message}.", field=field, remedy=first.get("remedy") or "")
+
+
+def _client(arguments: argparse.Namespace, settings: Settings) -> Client:
+    return Client(arguments.url or f"http://{settings.host}:{settings.port}")
+
+
+def _request(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The job that the arguments describe."""
+    deadline = arguments.deadline
+    if deadline.startswith("+"):
+        try:
+            hours = float(deadline[1:])
+        except ValueError as error:
+            raise InputError(
+                f"{deadline!r} is no number of hours", field="--deadline", remedy="Write +24, or an ISO 8601 time."
+            ) from error
+        deadline = format_utc(SystemClock().now() + timedelta(hours=hours))
+    body = {
+        "job_name": arguments.name,
+        "duration_hours": arguments.hours,
+        "power_kw": arguments.kw,
+        "gpu_count": arguments.gpus,
+        "latest_finish": deadline,
+        "earliest_start": arguments.earliest,
+        "flexibility_type": arguments.kind,
+        "tier": arguments.tier,
+        "tenant": arguments.tenant,
+        "allowed_regions": arguments.region or None,
+        "max_price_gbp_per_kwh": arguments.max_price,
+        "carbon_cap_g_per_kwh": arguments.max_carbon,
+        "command": arguments.run or None,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def submit(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Submit, or with --dry-run preview; with --wait follow to the end (1 when it did not complete)."""
+    client, body = _client(arguments, settings), _request(arguments)
+    if arguments.dry_run:
+        _print_preview(client.preview(body), arguments.json)
+        return 0
+    job = client.submit(body)
+    if arguments.wait:
+        job = _followed(client, job["job_id"], quiet=arguments.json)
+    if arguments.json:
+        print(json.dumps(job))
+    else:
+        print(f"{job['job_id']} {job['status']} {job.get('site_id') or ''} {job.get('reason') or ''}".rstrip())
+    return 0 if not arguments.wait or job["status"] == "completed" else 1
+
+
+def _followed(client: Client, job_id: str, *, quiet: bool) -> dict[str, Any]:
+    """Poll until the job has ended."""
+    ended = {status.value for status in TERMINAL}
+    with tqdm(bar_format="{desc} {elapsed}", disable=quiet, leave=False) as bar:
+        while True:
+            job = client.job(job_id)
+            job = job.get("job", job)
+            if job["status"] in ended:
+                return dict(job)
+            bar.set_description_str(f"{job_id} {job['status']}")
+            time.sleep(POLL_S)
+
+
+def _print_preview(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found))
+        return
+    for name in ("now", "best"):
+        window = found.get(name)
+        if window:
+            print(
+                f"{name:5} {window['site_id']:16} {window['start']} to {window['end']}  "
+                f"GBP {window['cost_gbp']:.2f}  {window['carbon_kg']:.2f} kg CO2  ({', '.join(window['kinds'])})"
+            )
+    if found.get("reason"):
+        print(found["reason"])
+
+
+def jobs(arguments: argparse.Namespace, settings: Settings) -> int:
+    """List, show or cancel."""
+    client = _client(arguments, settings)
+    if arguments.cancel and arguments.job_id is None:
+        raise InputError("--cancel needs a job", field="job_id", remedy="Name it: jobs JOB_ID --cancel.")
+    if arguments.job_id is not None:
+        found = client.cancel(arguments.job_id) if arguments.cancel else client.job(arguments.job_id)
+        print(json.dumps(found, indent=None if arguments.json else 2))
+        return 0
+    found = client.jobs(**({"status": arguments.status} if arguments.status else {}))
+    if arguments.json:
+        print(json.dumps(found))
+        return 0
+    for job in found["jobs"]:
+        print(f"{job['job_id']}  {job['status']:10} {job.get('site_id') or '-':16} {job['job_name']}")
+    print(f"{found['total']} jobs")
+    return 0
+
+
+def tick(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Negotiate now; 1 when there is no plan."""
+    record = _client(arguments, settings).tick()
+    if arguments.json:
+        print(json.dumps(record))
+    else:
+        gap = "" if record.get("gap") is None else f", gap {record['gap']:.3%}"
+        print(f"{record['outcome']}: {record['placed']} placed, {record['unserved']} unserved{gap}. {record['detail']}")
+    return 0 if record["outcome"] in ("planned", "idle") else 1

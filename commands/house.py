@@ -1,0 +1,52 @@
+"""The composed system, as commands use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agents.energy.agent import EnergyAgent
+from agents.job.agent import JobAgent
+from agents.loop import NegotiationLoop
+from agents.site.agent import SiteAgent
+from agents.site.dispatch import Dispatcher
+from agents.solver import Solver
+from audit.log import AuditLog
+from beckn.desk import FlexibilityDesk
+from core.clock import Clock
+from core.settings import Settings
+from core.site import Site
+from store.bookings import BookingRepository
+from store.database import Database
+from store.ledger import LedgerRepository
+from store.ticks import TickRepository
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Every part, built and joined, not started."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    energy: EnergyAgent
+    sites: SiteAgent
+    jobs: JobAgent
+    ledger: LedgerRepository
+    ticks: TickRepository
+    bookings: BookingRepository
+    log: AuditLog
+    solver: Solver
+    dispatcher: Dispatcher
+    loop: NegotiationLoop
+    desk: FlexibilityDesk
+
+    def close(self) -> None:
+        """Stop what runs and let go of files and connections."""
+        self.loop.stop()
+        self.dispatcher.close()
+        self.log.close()
+        self.database.close()
+
+
+Compose = Callable[[Settings, Clock, Solver, tuple[Site, ...]], House]

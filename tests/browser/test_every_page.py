@@ -1,0 +1,116 @@
+"""Every page: no complaint on the console, no accessibility violation, no sideways scrolling, readable without code."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.steps import fill_job
+
+pytestmark = pytest.mark.browser
+
+PATHS = ("/", "/submit", "/jobs", "/jobs?text=nothing-has-this-name", "/dashboard", "/sites", "/beckn", "/audit")
+PHONE = {"viewport": {"width": 360, "height": 740}}
+
+
+def every_page(page: Page, finished_job: str) -> list[str]:
+    """The pages, a finished job's, and one record of each kind in the log."""
+    paths = [*PATHS, finished_job]
+    for kind in ("decision", "round", "delivery"):
+        page.goto(f"/audit?kind={kind}")
+        paths.append(page.locator("tbody th a").first.get_attribute("href") or "")
+    assert all(paths)
+    return paths
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_violates_accessibility(open_page: Open, finished_job: str, scheme: str) -> None:
+    page = open_page("/", color_scheme=scheme)
+    for path in every_page(page, finished_job):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        for details in page.locator("details").all():
+            details.evaluate("element => { element.open = true }")
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}\n{found.generate_report()}"
+
+
+def test_no_page_scrolls_sideways_on_a_small_phone(open_page: Open, finished_job: str) -> None:
+    page = open_page("/", **PHONE)
+    for path in every_page(page, finished_job):
+        page.goto(path)
+        for details in page.locator("details").all():
+            details.evaluate("element => { element.open = true }")
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert over == 0, path
+
+
+def test_charts_replace_the_drawings_once_there_is_code(open_page: Open, finished_job: str) -> None:
+    for path in ("/", "/dashboard", finished_job):
+        page = open_page(path)
+        expect(page.locator("figure.enhanced canvas").first).to_be_visible()
+        expect(page.locator("figure .chart-drawing svg:visible")).to_have_count(0)
+
+
+def test_pages_read_and_jobs_are_submitted_without_javascript(open_page: Open, finished_job: str) -> None:
+    page = open_page("/", java_script_enabled=False)
+    expect(page.locator(".chart-drawing svg")).to_be_visible()
+    for path in every_page(page, finished_job):
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto("/submit")
+    fill_job(page, "no code")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview")).to_contain_text("If it ran at once")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("no code")
+    page.get_by_role("button", name="Submit job").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("no code")
+    page.goto("/audit")
+    page.get_by_role("button", name="Verify every record").click()
+    expect(page.locator("#verification")).to_contain_text("Verified.")
+
+
+def test_a_job_can_be_submitted_by_keyboard_alone(open_page: Open) -> None:
+    page = open_page("/submit")
+    expect(page.locator("#preview")).to_contain_text("If it ran at once")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    tab_to(page, "#job_name")
+    page.keyboard.type("by keyboard")
+    tab_to(page, "[name=flexibility_type]:checked")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.value") == "pausable"
+    tab_to(page, "form .button.primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/jobs/"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("by keyboard")
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until ``selector`` has the focus; each stop on the way shows that it has it."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            """selector => {
+              const element = document.activeElement;
+              const shown = getComputedStyle(element).outlineStyle !== 'none';
+              return { there: element.matches(selector), shown, what: element.outerHTML };
+            }""",
+            selector,
+        )
+        assert here["shown"], f"no visible focus on {here['what'][:120]}"
+        if here["there"]:
+            return
+    pytest.fail(f"{selector} cannot be reached by Tab")
+
+
+def test_an_unknown_page_shows_the_way_home(open_page: Open, finished_job: str) -> None:
+    page = open_page(finished_job)
+    answer = page.request.get("/nowhere", headers={"Accept": "text/html"})
+    assert answer.status == 404
+    assert "This page is not here" in answer.text()

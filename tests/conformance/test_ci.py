@@ -1,0 +1,51 @@
+"""CI does what it says: a skipped test fails it, and its script is a script."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.project import ROOT
+
+REPORT = """<testsuites><testsuite>
+<testcase classname="tests.a" name="runs"/>
+<testcase classname="tests.a" name="waits"><skipped type="pytest.skip" message="{reason}">here</skipped></testcase>
+</testsuite></testsuites>"""
+
+
+@pytest.fixture
+def skipped() -> Callable[[Path], list[str]]:
+    return runpy.run_path(str(ROOT / ".ci" / "skipped.py"))["skipped"]
+
+
+def test_a_skipped_test_is_named_with_its_reason(tmp_path: Path, skipped: Callable[[Path], list[str]]) -> None:
+    (tmp_path / "junit.xml").write_text(REPORT.format(reason="no Chromium"))
+    assert skipped(tmp_path / "junit.xml") == ["tests.a::waits: no Chromium"]
+
+
+def test_a_test_of_recorded_data_may_be_skipped_only_where_there_is_none(
+    tmp_path: Path, skipped: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = skipped.__globals__["DATA_ABSENT"]
+    (tmp_path / "junit.xml").write_text(REPORT.format(reason=f"Skipped: {reason}"))
+    monkeypatch.setitem(skipped.__globals__, "DATA", tmp_path / "absent")
+    assert skipped(tmp_path / "junit.xml") == []
+    monkeypatch.setitem(skipped.__globals__, "DATA", tmp_path)
+    assert len(skipped(tmp_path / "junit.xml")) == 1
+    assert reason in (ROOT / "tests" / "conftest.py").read_text()
+
+
+def test_a_report_without_tests_is_no_success(tmp_path: Path, skipped: Callable[[Path], list[str]]) -> None:
+    (tmp_path / "junit.xml").write_text("<testsuites/>")
+    with pytest.raises(ValueError, match="no test at all"):
+        skipped(tmp_path / "junit.xml")
+
+
+def test_the_script_of_ci_is_executable_and_well_formed() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=True)
