@@ -13,12 +13,11 @@ from sqlalchemy.engine import Connection, Row
 from core.errors import Conflict, NotFound
 from core.ledger import Booking
 from core.slots import SLOT, slot_starts, slots_between
-from store.database import Database
+from store.database import Database, hold_lock
 from store.tables import bookings
 
 ACTIVE = ("reserved", "confirmed")
 TOLERANCE_KW = 1e-6
-LOCK_KEY = 0x51AC
 
 
 class BookingRepository:
@@ -34,8 +33,7 @@ class BookingRepository:
         :raises Conflict: when the slot is taken, or a half-hour would be overbooked; nothing is stored.
         """
         with self._database.writing() as connection:
-            if not self._database.is_sqlite:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_KEY)))
+            hold_lock(connection, "bookings")
             held = _active(connection, booking.start, booking.end, booking.site_id)
             if any(other.slot_id == booking.slot_id for other in held):
                 raise Conflict(f"slot {booking.slot_id} is booked already", remedy="Search again for free slots.")
@@ -51,7 +49,7 @@ class BookingRepository:
             connection.execute(sa.insert(bookings).values(_columns(booking)))
 
     def confirm(self, booking_id: str, log_seq: int) -> Booking:
-        """The booking's decision is on the log as ``log_seq``."""
+        """The booking's decision is on the log as ``log_seq``; :class:`Conflict` when it was released before."""
         return self._change(booking_id, state="confirmed", log_seq=log_seq)
 
     def release(self, booking_id: str) -> Booking:
@@ -70,13 +68,17 @@ class BookingRepository:
 
     def _change(self, booking_id: str, **values: Any) -> Booking:
         with self._database.writing() as connection:
-            booking = replace(_booking(_row(connection, booking_id)), **values)
+            present = _booking(_row(connection, booking_id, lock=True))
+            booking = replace(present, **values)
+            if present.state == "released" and booking.state in ACTIVE:
+                raise Conflict(f"booking {booking_id} was released: its capacity may be another's", remedy="Book anew.")
             connection.execute(sa.update(bookings).where(bookings.c.booking_id == booking_id).values(values))
             return booking
 
 
-def _row(connection: Connection, booking_id: str) -> Row[Any]:
-    found = connection.execute(sa.select(bookings).where(bookings.c.booking_id == booking_id)).first()
+def _row(connection: Connection, booking_id: str, *, lock: bool = False) -> Row[Any]:
+    query = sa.select(bookings).where(bookings.c.booking_id == booking_id)
+    found = connection.execute(query.with_for_update() if lock else query).first()
     if found is None:
         raise NotFound(f"there is no booking {booking_id!r}")
     return found

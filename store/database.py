@@ -16,26 +16,25 @@ from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.errors import StoreUnavailable
+from core.errors import Conflict, InputError, StoreUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 30_000
+CONNECT_SECONDS = 5
 
 
 class Database:
     """Connections to one database; every repository works through :meth:`reading` and :meth:`writing`."""
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        if parsed.drivername in ("postgres", "postgresql"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        self.url = parsed
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        if self.is_sqlite and parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine = _engine(parsed, self.is_sqlite)
+        self.url = normalised(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            _make_folder(Path(str(self.url.database)).parent)
+        self.engine = _engine(self.url, self.is_sqlite)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -53,7 +52,8 @@ class Database:
         """Bring the tables up to date; :class:`StoreUnavailable` when the database is newer than this program."""
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        with _reachable(), self.engine.begin() as connection:
+        with self.writing() as connection:
+            hold_lock(connection, "migration")
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, "head")
@@ -73,16 +73,60 @@ class Database:
         self.engine.dispose()
 
 
+def normalised(url: str) -> sa.URL:
+    """The URL with the driver in use; :class:`InputError` where nothing would be kept there."""
+    try:
+        parsed = make_url(url.strip())
+    except ArgumentError as error:
+        raise _bad_url("is not a database URL") from error
+    if parsed.drivername == "sqlite":
+        if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
+            raise _bad_url("names no file, so nothing would outlive the process")
+        return parsed
+    if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        query = {"connect_timeout": str(CONNECT_SECONDS), **parsed.query}
+        return parsed.set(drivername="postgresql+psycopg", query=query)
+    raise _bad_url(f"is of kind {parsed.drivername!r}, which is not supported")
+
+
+def lock_key(name: str) -> sa.ColumnElement[int]:
+    """PostgreSQL's key of a lock by name; locks belong to the server, so the schema is part of the key."""
+    words = sa.func.concat(sa.func.current_schema(), ".slackwater.", sa.literal(name))
+    return sa.func.hashtextextended(words, 0, type_=sa.BigInteger)
+
+
+def hold_lock(connection: Connection, name: str) -> None:
+    """Wait for the lock ``name`` and hold it until the transaction ends; SQLite's writers hold the file anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_key(name))))
+
+
+def _bad_url(what: str) -> InputError:
+    remedy = "Set DATABASE_URL to sqlite:////path/to/file.db or postgresql://user@host/name."
+    return InputError(f"DATABASE_URL {what}", field="DATABASE_URL", remedy=remedy)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the folder of the database, {folder}, cannot be made: {error}") from error
+
+
 @contextmanager
 def _reachable() -> Iterator[None]:
-    """Turn the driver's failures into :class:`StoreUnavailable`."""
+    """Turn the driver's failures into :class:`StoreUnavailable`, and broken constraints into :class:`Conflict`."""
     try:
         yield
+    except IntegrityError as error:
+        raise Conflict(f"the database holds something that does not go with this: {error.orig}") from error
+    except PoolTimeout as error:
+        raise StoreUnavailable(f"no connection to the database came free: {error}") from error
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable(f"the database does not answer: {error.orig}") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreUnavailable(f"the database closed the connection: {error.orig}") from error
+        if error.connection_invalidated or type(error) is DatabaseError:
+            raise StoreUnavailable(f"the database cannot be used: {error.orig}") from error
         raise
 
 

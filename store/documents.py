@@ -6,7 +6,6 @@ from typing import Generic, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel
-from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, NotFound
 from store.database import Database
@@ -43,7 +42,7 @@ class Documents(Generic[Model]):
         try:
             with self._database.writing() as connection:
                 connection.execute(sa.insert(self._table).values(self._row(document)))
-        except IntegrityError as error:
+        except Conflict as error:
             raise Conflict(f"{self._table.name} {key!r} is registered already") from error
 
     def add_missing(self, documents: tuple[Model, ...]) -> None:

@@ -24,7 +24,7 @@ class JobRepository:
         self._database = database
 
     def add(self, job: Job) -> None:
-        """Store a new job."""
+        """Store a new job; :class:`Conflict` when its id is taken."""
         with self._database.writing() as connection:
             connection.execute(
                 sa.insert(jobs).values(
@@ -98,7 +98,7 @@ class JobRepository:
                 update={
                     "status": to,
                     "reason": reason,
-                    "site_id": site_id or job.site_id,
+                    "site_id": site_id if to is JobStatus.PENDING else site_id or job.site_id,
                     "exit_status": job.exit_status if exit_status is None else exit_status,
                     "updated_at": at,
                 }

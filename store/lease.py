@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import zlib
 from pathlib import Path
 from typing import IO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from store.database import Database
+from core.errors import StoreUnavailable
+from store.database import Database, lock_key
 
 
 class LeaderLease:
@@ -23,7 +24,7 @@ class LeaderLease:
         self._file: IO[str] | None = None
 
     def acquire(self) -> bool:
-        """True when this process has the lease now."""
+        """True when this process has the lease now; one lost with its connection is asked for again."""
         return self._lock_file() if self._database.is_sqlite else self._lock_row()
 
     def release(self) -> None:
@@ -38,7 +39,7 @@ class LeaderLease:
     def _lock_file(self) -> bool:
         if self._file is not None:
             return True
-        file = Path(f"{self._database.url.database}.{self._name}.lock").open("w")
+        file = Path(f"{self._database.url.database}.{self._name}.lock").open("w")  # noqa: SIM115  open as long as the lease is held
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -48,14 +49,28 @@ class LeaderLease:
         return True
 
     def _lock_row(self) -> bool:
-        if self._connection is not None:
+        if self._still_held():
             return True
         engine = self._database.engine.execution_options(isolation_level="AUTOCOMMIT")
-        connection = engine.connect()
-        connection.detach()  # the lock lives with the session, so it must not go back to the pool
-        key = zlib.crc32(f"slackwater {self._name}".encode())
-        if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
+        try:
+            connection = engine.connect()
+            connection.detach()  # the lock lives with the session, so it must not go back to the pool
+            held = connection.execute(sa.select(sa.func.pg_try_advisory_lock(lock_key(self._name)))).scalar_one()
+        except OperationalError as error:
+            raise StoreUnavailable(f"nobody can say who leads: {error.orig}") from error
+        if not held:
             connection.close()
             return False
         self._connection = connection
         return True
+
+    def _still_held(self) -> bool:
+        """The lock lives as long as its connection: a lost connection is a lost lease."""
+        if self._connection is None:
+            return False
+        try:
+            self._connection.execute(sa.select(1))
+        except DBAPIError:
+            self._connection.close()
+            self._connection = None
+        return self._connection is not None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from core.errors import NotFound
 from core.job import JobStatus
 from core.ledger import Leg, SlotEntry, Totals
 from core.series import Kind
@@ -36,6 +36,25 @@ FIGURES = ("pue", "price_gbp_per_kwh", "price_kind", "carbon_g_per_kwh", "carbon
 MANY = 500
 
 
+class State(NamedTuple):
+    """What a plan may change of a job."""
+
+    status: JobStatus
+    site_id: str | None
+    reason: str | None
+
+
+_MEASURED = (
+    sa.update(TABLE)
+    .where(
+        TABLE.c.leg == Leg.PLAN.value,
+        TABLE.c.job_id == sa.bindparam("at_job_id"),
+        TABLE.c.slot_start == sa.bindparam("at_slot_start"),
+    )
+    .values(delivered_kwh=sa.bindparam("measured_kwh"))
+)
+
+
 class LedgerRepository:
     """What each job draws in each slot, as planned and as its baseline would have."""
 
@@ -57,8 +76,8 @@ class LedgerRepository:
         they have begun; waiting ones (id to reason) go back to pending. Jobs that have ended meanwhile are left alone.
         """
         with self._database.writing() as connection:
-            states = _states(connection, [*placed, *waiting])
-            alive = {job_id for job_id, status in states.items() if not status.terminal}
+            states = _present(connection, sorted({*placed, *waiting}))
+            alive = {job_id for job_id, state in states.items() if not state.status.terminal}
             for some in _parts(sorted(alive)):
                 connection.execute(
                     sa.delete(TABLE).where(
@@ -99,14 +118,15 @@ class LedgerRepository:
         """Rows of slots that started before ``before`` and have no final figures."""
         return self._read(TABLE.c.settled.is_(False), TABLE.c.slot_start < before)
 
-    def record_delivery(self, job_id: str, slot_start: datetime, delivered_kwh: float) -> None:
-        """Note the IT energy measured in a planned slot."""
+    def record_deliveries(self, entries: Sequence[SlotEntry]) -> None:
+        """Note the IT energy measured in planned slots, in one transaction.
+
+        :raises NotFound: when one of them is not planned; then none is noted.
+        """
         with self._database.writing() as connection:
-            connection.execute(
-                sa.update(TABLE)
-                .where(TABLE.c.job_id == job_id, TABLE.c.leg == Leg.PLAN.value, TABLE.c.slot_start == slot_start)
-                .values(delivered_kwh=delivered_kwh)
-            )
+            for entry in entries:
+                if not connection.execute(_MEASURED, _reading(entry)).rowcount:
+                    raise NotFound(f"job {entry.job_id!r} has no planned slot at {entry.slot_start:%Y-%m-%d %H:%M}Z")
 
     def settle(self, entries: Sequence[SlotEntry]) -> None:
         """Store firmer figures of rows that are there."""
@@ -161,7 +181,11 @@ class LedgerRepository:
             return {(row.job_id, Leg(row.leg)): _totals(row) for row in connection.execute(query)}
 
     def _read(self, *matches: sa.ColumnElement[bool]) -> list[SlotEntry]:
-        query = sa.select(TABLE).where(*matches).order_by(TABLE.c.slot_start, TABLE.c.job_id, TABLE.c.leg)
+        query = (
+            sa.select(*(TABLE.c[name] for name in FIELDS))
+            .where(*matches)
+            .order_by(TABLE.c.slot_start, TABLE.c.job_id, TABLE.c.leg)
+        )
         with self._database.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
 
@@ -171,13 +195,20 @@ def _parts(items: Sequence[str]) -> list[Sequence[str]]:
     return [items[start : start + MANY] for start in range(0, len(items), MANY)]
 
 
-def _states(connection: Connection, job_ids: Sequence[str]) -> dict[str, JobStatus]:
-    """Present states of jobs, locked until the end of the transaction."""
-    found: dict[str, JobStatus] = {}
+def _present(connection: Connection, job_ids: Sequence[str]) -> dict[str, State]:
+    """State, site and reason of jobs, locked until the end of the transaction."""
+    found: dict[str, State] = {}
     for some in _parts(job_ids):
-        query = sa.select(jobs.c.job_id, jobs.c.status).where(jobs.c.job_id.in_(some)).with_for_update()
-        found |= {row.job_id: JobStatus(row.status) for row in connection.execute(query)}
+        columns = jobs.c.job_id, jobs.c.status, jobs.c.site_id, jobs.c.reason
+        query = sa.select(*columns).where(jobs.c.job_id.in_(some)).order_by(jobs.c.job_id).with_for_update()
+        rows = connection.execute(query)
+        found |= {job_id: State(JobStatus(status), site_id, reason) for job_id, status, site_id, reason in rows}
     return found
+
+
+def _changes(before: State, after: State) -> bool:
+    """Whether a job that has not begun would be another than before: plans leave most jobs as they are."""
+    return before.status in (JobStatus.PENDING, JobStatus.SCHEDULED) and before != after
 
 
 def _insert(connection: Connection, entries: Sequence[SlotEntry]) -> None:
@@ -185,12 +216,12 @@ def _insert(connection: Connection, entries: Sequence[SlotEntry]) -> None:
         connection.execute(sa.insert(TABLE), [_columns(entry) for entry in entries])
 
 
-def _schedule(connection: Connection, placed: Mapping[str, str], states: Mapping[str, JobStatus], at: datetime) -> None:
+def _schedule(connection: Connection, placed: Mapping[str, str], states: Mapping[str, State], at: datetime) -> None:
     """Placed jobs that have not begun become scheduled at their site."""
     rows = [
         {"at_job_id": job_id, "at_site": site, "at_time": at}
         for job_id, site in placed.items()
-        if states[job_id] in (JobStatus.PENDING, JobStatus.SCHEDULED)
+        if _changes(states[job_id], State(JobStatus.SCHEDULED, site, None))
     ]
     if rows:
         connection.execute(
@@ -206,14 +237,12 @@ def _schedule(connection: Connection, placed: Mapping[str, str], states: Mapping
         )
 
 
-def _hold_back(
-    connection: Connection, waiting: Mapping[str, str], states: Mapping[str, JobStatus], at: datetime
-) -> None:
+def _hold_back(connection: Connection, waiting: Mapping[str, str], states: Mapping[str, State], at: datetime) -> None:
     """Waiting jobs that have not begun go back to pending, with the reason."""
     rows = [
         {"at_job_id": job_id, "at_reason": reason, "at_time": at}
         for job_id, reason in waiting.items()
-        if states[job_id] in (JobStatus.PENDING, JobStatus.SCHEDULED)
+        if _changes(states[job_id], State(JobStatus.PENDING, None, reason))
     ]
     if rows:
         connection.execute(
@@ -230,17 +259,35 @@ def _hold_back(
 
 
 def _columns(entry: SlotEntry) -> dict[str, Any]:
-    return asdict(entry) | {
+    return {
+        "job_id": entry.job_id,
         "leg": entry.leg.value,
+        "slot_start": entry.slot_start,
+        "site_id": entry.site_id,
+        "power_kw": float(entry.power_kw),
+        "pue": float(entry.pue),
+        "price_gbp_per_kwh": float(entry.price_gbp_per_kwh),
         "price_kind": int(entry.price_kind),
+        "carbon_g_per_kwh": float(entry.carbon_g_per_kwh),
         "carbon_kind": int(entry.carbon_kind),
+        "delivered_kwh": None if entry.delivered_kwh is None else float(entry.delivered_kwh),
+        "settled": bool(entry.settled),
     }
 
 
-def _entry(row: Row[Any]) -> SlotEntry:
-    fields = {name: getattr(row, name) for name in FIELDS}
+def _reading(entry: SlotEntry) -> dict[str, Any]:
+    return {
+        "at_job_id": entry.job_id,
+        "at_slot_start": entry.slot_start,
+        "measured_kwh": float(entry.delivered_kwh or 0.0),
+    }
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> SlotEntry:
+    job_id, leg, slot_start, site_id, power, pue, price, price_kind, carbon, carbon_kind, delivered, settled = row
+    kinds = Kind(price_kind), Kind(carbon_kind)
     return SlotEntry(
-        **fields | {"leg": Leg(row.leg), "price_kind": Kind(row.price_kind), "carbon_kind": Kind(row.carbon_kind)}
+        job_id, Leg(leg), slot_start, site_id, power, pue, price, kinds[0], carbon, kinds[1], delivered, settled
     )
 
 

@@ -50,9 +50,13 @@ class VintageRepository:
             return [_vintage(row) for row in rows]
 
     def prune(self, before: datetime) -> int:
-        """Forget answers fetched before ``before``; how many."""
+        """Forget answers fetched before ``before``, but never the last one of a feed; how many."""
+        newer = vintages.alias("newer")
+        same = [newer.c[name] == vintages.c[name] for name in ("feed", "zone", "quantity")]
+        superseded = sa.exists().where(*same, newer.c.fetched_at > vintages.c.fetched_at)
         with self._database.writing() as connection:
-            return int(connection.execute(sa.delete(vintages).where(vintages.c.fetched_at < before)).rowcount)
+            gone = connection.execute(sa.delete(vintages).where(vintages.c.fetched_at < before, superseded))
+            return int(gone.rowcount)
 
 
 def _of(feed: str, zone: str, quantity: Quantity) -> sa.Select[Any]:

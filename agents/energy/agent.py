@@ -226,7 +226,7 @@ class EnergyAgent:
             stored = self._live.stored(zone, quantity, first, last + SLOT)
             past = past if stored is None else past.overlay(stored)
         no_record = self._replay is not None or self._is_replaced(zone, quantity)
-        if self._allow_simulated and no_record and _has_gaps(past):
+        if no_record and _has_gaps(past):
             past = _joined(past, self._simulator.outturn(zone, quantity, window.start, passed, window.now))
         return past
 

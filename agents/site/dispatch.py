@@ -18,7 +18,7 @@ from agents.site.agent import SiteAgent
 from agents.site.delivery import delivery_body
 from agents.site.executor import Executor, Exit
 from agents.site.local_executor import GRACE_S, LocalExecutor, output_tail
-from agents.site.metering import ASLEEP, least_slots, shortfall
+from agents.site.metering import ASLEEP, least_slots, shortfall, suffices
 from agents.site.simulated_executor import SimulatedExecutor
 from agents.site.underway import Active, DispatchReport, End, Notes
 from audit.log import AuditLog
@@ -192,23 +192,25 @@ class Dispatcher:
 
     def _meter_passed(self, start: datetime, slot: datetime, notes: Notes) -> None:
         """Record what the rows of ``[start, slot)`` delivered, each once."""
+        due = [row for row in self._ledger.entries(leg=Leg.PLAN, start=start, end=slot) if row.delivered_kwh is None]
+        self._keep([self._read(self._active[row.job_id], row) for row in due if row.job_id in self._active])
         missed: dict[str, list[SlotEntry]] = {}
-        for row in self._ledger.entries(leg=Leg.PLAN, start=start, end=slot):
-            if row.delivered_kwh is None:
-                active = self._active.get(row.job_id)
-                if active is None:
-                    missed.setdefault(row.job_id, []).append(row)
-                else:
-                    self._meter(active, row)
+        for row in due:
+            if row.job_id not in self._active:
+                missed.setdefault(row.job_id, []).append(row)
         for rows in missed.values():
             self._guard(notes, self._missed, rows, slot, notes)
 
-    def _meter(self, active: Active, row: SlotEntry) -> SlotEntry:
-        """Record what ``row`` delivered by its end, or by the end of its job; returns the row with its reading."""
+    @staticmethod
+    def _read(active: Active, row: SlotEntry) -> SlotEntry:
+        """``row`` with what it delivered by its end, or by the end of its job."""
         until = row.slot_start + SLOT if active.ended is None else active.ended.ended_at
         kwh = active.executor.delivered_kwh(row.job_id, row.slot_start, row.power_kw, until)
-        self._ledger.record_delivery(row.job_id, row.slot_start, kwh)
         return replace(row, delivered_kwh=kwh)
+
+    def _keep(self, rows: list[SlotEntry]) -> None:
+        if rows:
+            self._ledger.record_deliveries(rows)
 
     def _missed(self, rows: list[SlotEntry], slot: datetime, notes: Notes) -> None:
         """Rows that passed without their job having started: they delivered nothing; wait again, or fail."""
@@ -218,18 +220,22 @@ class Dispatcher:
             self._ledger.drop_plan(job.job_id, first.slot_start)
             return
         awarded = self._ledger.entries(job_id=job.job_id, leg=Leg.PLAN, start=first.slot_start)
-        why = self._held_back.pop(job.job_id, ASLEEP)
-        reason = f"missed {len(rows)} of {len(awarded)} awarded slots {why}"
+        if not suffices(job, [row for row in awarded if row.slot_start >= slot]):
+            why = self._held_back.pop(job.job_id, ASLEEP)
+            self._give_back(job, first, slot, f"missed {len(rows)} of {len(awarded)} awarded slots {why}", notes)
+        self._keep([replace(row, delivered_kwh=0.0) for row in rows])
+
+    def _give_back(self, job: Job, first: SlotEntry, slot: datetime, reason: str, notes: Notes) -> None:
+        """Let a job that missed its start wait for another plan, or fail it when its window has no room for one."""
+        now = self._clock.now()
         if job.flexibility_type is not FlexibilityType.FIXED and self._has_room(job, slot):
-            self._jobs.transition(job.job_id, JobStatus.PENDING, at=self._clock.now(), reason=f"{reason}; waits again")
+            self._jobs.transition(job.job_id, JobStatus.PENDING, at=now, reason=f"{reason}; waits again")
             self._ledger.drop_plan(job.job_id, slot)
             notes.returned.append(job.job_id)
         else:
-            ended = Exit(self._clock.now(), reason=reason)
+            ended = Exit(now, reason=reason)
             idle = Active(job, self._simulated, first.site_id, first.power_kw, paused=True, ended=ended)
             self._active[job.job_id] = idle
-        for row in rows:
-            self._ledger.record_delivery(row.job_id, row.slot_start, 0.0)
 
     @staticmethod
     def _has_room(job: Job, slot: datetime) -> bool:
@@ -244,8 +250,11 @@ class Dispatcher:
         """
         overdue = []
         for active in [a for a in self._active.values() if a.job.job_id not in rows and not self._ended(a)]:
-            if self._ledger.entries(job_id=active.job.job_id, leg=Leg.PLAN, start=slot + SLOT):
+            if active.paused_until is not None and slot < active.paused_until:
+                continue
+            if later := self._ledger.entries(job_id=active.job.job_id, leg=Leg.PLAN, start=slot + SLOT):
                 self._guard(notes, self._pause, active, notes)
+                active.paused_until = later[0].slot_start
             else:
                 overdue.append(active)
         self._stop(overdue, OUT_OF_TIME)
@@ -272,7 +281,7 @@ class Dispatcher:
     def _resume(self, active: Active, row: SlotEntry, notes: Notes) -> None:
         self._jobs.transition(row.job_id, JobStatus.RUNNING, at=self._clock.now(), site_id=row.site_id)
         active.executor.resume(row.job_id)
-        active.paused, active.site_id = False, row.site_id
+        active.paused, active.paused_until, active.site_id = False, None, row.site_id
         notes.resumed.append(row.job_id)
 
     def _start_all(self, rows: list[SlotEntry], notes: Notes) -> None:
@@ -334,10 +343,11 @@ class Dispatcher:
         """The verdict on an ended job; the current slot is metered up to now, later rows count as not delivered."""
         job, ended = active.job, active.ended or Exit(self._clock.now())
         drawing = not active.paused and ended.ended_at > slot
-        entries = [
-            self._meter(active, row) if drawing and row.slot_start == slot and row.delivered_kwh is None else row
-            for row in self._ledger.entries(job_id=job.job_id, leg=Leg.PLAN)
-        ]
+        entries = self._ledger.entries(job_id=job.job_id, leg=Leg.PLAN)
+        if drawing:
+            last = [self._read(active, row) for row in entries if row.slot_start == slot and row.delivered_kwh is None]
+            self._keep(last)
+            entries = [row for row in entries if row.slot_start != slot or row.delivered_kwh is not None] + last
         reason = ended.reason if job.command is not None else ended.reason or shortfall(job, entries)
         status = JobStatus.FAILED if reason else JobStatus.COMPLETED
         if active.cancelled:

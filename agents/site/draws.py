@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -35,14 +36,20 @@ def slot_seconds(start: datetime, slots: int) -> FloatArray:
     return middle.timestamp() + SLOT.total_seconds() * np.arange(slots, dtype=np.float64)
 
 
+@lru_cache(maxsize=4096)
+def _waves(shortest_s: float, longest_s: float, names: tuple[object, ...]) -> tuple[FloatArray, FloatArray]:
+    """Angular speeds (rad/s) and phases of the waves that belong to ``names``."""
+    rng = generator(*names)
+    periods = np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s), _WAVES))
+    return 2 * np.pi / periods, rng.uniform(0, 2 * np.pi, _WAVES)
+
+
 def wandering(seconds: FloatArray, shortest_s: float, longest_s: float, *names: object) -> FloatArray:
     """A smooth irregular signal of mean 0 and standard deviation 1 at Unix ``seconds``, shape (T,).
 
     A sum of seven sine waves with periods between ``shortest_s`` and ``longest_s``: a function of the instant, so
     that overlapping windows agree.
     """
-    rng = generator(*names)
-    periods = np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s), _WAVES))
-    phases = rng.uniform(0, 2 * np.pi, _WAVES)
-    angles = 2 * np.pi * np.multiply.outer(seconds, 1 / periods) + phases
-    return np.asarray(np.sin(angles).sum(axis=1) * np.sqrt(2 / _WAVES), dtype=np.float64)
+    speeds, phases = _waves(shortest_s, longest_s, names)
+    angles = np.multiply.outer(speeds, seconds) + phases[:, np.newaxis]
+    return np.asarray(np.sin(angles).sum(axis=0) * np.sqrt(2 / _WAVES), dtype=np.float64)

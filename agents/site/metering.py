@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -57,14 +57,19 @@ def simulated_kwh(seed: int, job_id: str, slot_start: datetime, awarded_kw: floa
     return share_kwh(awarded_kw, max(until - slot_start, timedelta())) * (1.0 + noise)
 
 
-def work_slots_done(job: Job, entries: Sequence[SlotEntry]) -> float:
-    """Work done in the rows that drew energy, in slots at full power; levels count by their throughput."""
-    powers = np.array([entry.power_kw for entry in entries if entry.delivered_kwh])
+def work_slots(job: Job, rows: Iterable[SlotEntry]) -> float:
+    """Work that a job does in ``rows``, in slots at full power; levels count by their throughput."""
+    powers = np.array([row.power_kw for row in rows])
     if not job.levels:
         return float(powers.size)
     ladder_kw = [0.0, *(level.power_kw for level in job.levels)]
     ladder_work = [0.0, *(level.work_per_slot for level in job.levels)]
     return float(np.interp(powers, ladder_kw, ladder_work).sum())
+
+
+def suffices(job: Job, rows: Iterable[SlotEntry]) -> bool:
+    """Whether the whole work of a job can be done in ``rows``."""
+    return work_slots(job, rows) >= job.work_slots - WORK_TOLERANCE_SLOTS
 
 
 def least_slots(job: Job) -> int:
@@ -75,10 +80,9 @@ def least_slots(job: Job) -> int:
 
 def shortfall(job: Job, entries: Sequence[SlotEntry]) -> str | None:
     """Why the work of a job is not done after its rows, None when it is."""
-    done = work_slots_done(job, entries)
-    if done >= job.work_slots - WORK_TOLERANCE_SLOTS:
+    drawn = [entry for entry in entries if entry.delivered_kwh]
+    if suffices(job, drawn):
         return None
-    missed = sum(not entry.delivered_kwh for entry in entries)
-    if missed:
+    if missed := len(entries) - len(drawn):
         return f"missed {missed} of {len(entries)} awarded slots {ASLEEP}"
-    return f"its awarded slots ended with {done:g} of {job.work_slots} slots of work done"
+    return f"its awarded slots ended with {work_slots(job, drawn):g} of {job.work_slots} slots of work done"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,12 @@ from core.slots import SLOT, SLOTS_PER_DAY, slot_starts
 BUSIEST_HOUR = 15.0  # local clock time
 NOISE_SHARE = 0.02  # standard deviation over the mean
 _NOISE_PERIODS_S = (2 * 3600.0, 20 * 3600.0)
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    """A time zone, read from disk once (zoneinfo itself keeps only the last eight)."""
+    return ZoneInfo(name)
 
 
 def _offset_hours(zone: ZoneInfo, instant: datetime) -> float:
@@ -44,7 +51,7 @@ def own_load_kw(sites: Sequence[Site], seed: int, start: datetime, slots: int) -
     if not sites:
         return np.empty((0, slots))
     seconds = slot_seconds(start, slots)
-    offsets = {name: _offsets(ZoneInfo(name), start, slots) for name in {site.timezone for site in sites}}
+    offsets = {name: _offsets(_zone(name), start, slots) for name in {site.timezone for site in sites}}
     local_hour = seconds / 3600.0 + np.stack([offsets[site.timezone] for site in sites])
     noise = np.stack([wandering(seconds, *_NOISE_PERIODS_S, seed, "own load", site.site_id) for site in sites])
     mean, swing, capacity = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agents.site.executor import Executor, Exit
 from audit.record import DeliveryBody
@@ -69,6 +70,7 @@ class End:
 class Active:
     """A job under way in this process.
 
+    :param paused_until: the next row, as known when it was paused.
     :param ended: set once its execution is over.
     :param recorded: set once its ``delivery`` record is on the log; only the job's status remains to be changed.
     """
@@ -78,6 +80,7 @@ class Active:
     site_id: str
     power_kw: float
     paused: bool = False
+    paused_until: datetime | None = None
     cancelled: bool = False
     ended: Exit | None = None
     recorded: End | None = None

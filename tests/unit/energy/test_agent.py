@@ -168,6 +168,22 @@ def test_only_slots_that_have_ended_are_observed(house):
     assert len(future) == 5
 
 
+def test_past_slots_that_a_live_feed_did_not_give_stay_missing(house):
+    house.agent.refresh()
+    for series in house.agent.observed("GB-C", PRESENT - timedelta(days=9), 48):
+        assert series.kinds_used() == (Kind.MISSING,)
+
+
+def test_a_notice_counts_from_the_first_of_its_zones(house):
+    house.fail()
+    house.agent.refresh()
+    house.tick(PERIOD)
+    house.agent.watch(("GB-A",))
+    notice = house.states()["carbon", "simulated"]
+    assert notice.zones == ("GB-C", "GB-J", "GB-A")
+    assert notice.since == NOW
+
+
 def test_observing_asks_the_store_only_for_what_is_not_at_hand(house):
     house.agent.refresh()
     asked = []

@@ -126,3 +126,8 @@ def test_blocks_are_dropped_when_too_many_are_kept():
     for number in range(BLOCKS_KEPT + 5):
         simulator.outturn("IS", "carbon", START + SLOT * 1024 * number, 1, START)
     assert len(simulator._blocks) == BLOCKS_KEPT
+
+
+def test_price_forecasts_of_gb_regions_err_together_because_their_wholesale_price_is_one():
+    london, yorkshire = (errors(zone, "price", issues=20).ravel() for zone in ("GB-C", "GB-M"))
+    assert np.corrcoef(london, yorkshire)[0, 1] > 0.999

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -148,10 +149,11 @@ class FakeLedger:
         ]
         return sorted(found, key=lambda row: (row.slot_start, row.job_id))
 
-    def record_delivery(self, job_id: str, slot_start: datetime, delivered_kwh: float) -> None:
-        key = (job_id, Leg.PLAN, slot_start)
-        self.rows[key] = replace(self.rows[key], delivered_kwh=delivered_kwh)
-        self.readings[job_id, slot_start] += 1
+    def record_deliveries(self, entries: Sequence[SlotEntry]) -> None:
+        for entry in entries:
+            key = (entry.job_id, Leg.PLAN, entry.slot_start)
+            self.rows[key] = replace(self.rows[key], delivered_kwh=entry.delivered_kwh)
+            self.readings[entry.job_id, entry.slot_start] += 1
 
     def drop_plan(self, job_id: str, from_slot: datetime) -> None:
         for row in self.entries(job_id=job_id, leg=Leg.PLAN, start=from_slot):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import LogUnavailable, NotFound
 from core.job import FlexibilityType, JobStatus
+from core.ledger import Leg
 from core.slots import SLOT
 from tests.unit.site.conftest import Yard
 from tests.unit.site.fakes import LEVELS, START, make_row
@@ -133,6 +134,30 @@ def test_a_job_that_missed_its_start_waits_again_when_its_window_has_room(yard: 
     assert job.status is JobStatus.PENDING
     assert job.reason == "missed 1 of 2 awarded slots while the server was down or late; waits again"
     assert yard.delivered() == [0.0]
+
+
+def test_a_job_with_a_newer_plan_for_all_its_work_is_left_to_it(yard: Yard) -> None:
+    yard.plan([0, 1])
+    yard.ledger.add(make_row("job1", 3), make_row("job1", 4))
+    del yard.ledger.rows["job1", Leg.PLAN, START + SLOT]
+    assert yard.at(2).returned == ()
+    assert yard.at(3).started == ("job1",)
+    yard.at(4)
+    assert yard.at(5).completed == ("job1",)
+
+
+def test_a_paused_job_whose_next_row_was_moved_earlier_or_dropped_follows(yard: Yard) -> None:
+    pausable = FlexibilityType.PAUSABLE
+    yard.plan([0, 5], flexibility_type=pausable)
+    yard.plan([0, 3], job_id="dropped", flexibility_type=pausable)
+    yard.at(0)
+    yard.at(1)
+    yard.ledger.add(make_row("job1", 2))
+    for job_id, slot in (("job1", 5), ("dropped", 3)):
+        del yard.ledger.rows[job_id, Leg.PLAN, START + SLOT * slot]
+    assert yard.at(2).resumed == ("job1",)
+    report = yard.at(3)
+    assert (report.completed, report.failed) == (("job1",), ("dropped",))
 
 
 def test_a_job_that_waited_again_completes_by_its_new_rows(yard: Yard) -> None:

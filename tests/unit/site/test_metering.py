@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.site.metering import RunMeter, least_slots, shortfall, simulated_kwh, work_slots_done
+from agents.site.metering import RunMeter, least_slots, shortfall, simulated_kwh, work_slots
 from core.job import FlexibilityType, Level
 from core.slots import SLOT
 from tests.unit.site.fakes import LEVELS, START, make_job, make_row
@@ -51,11 +51,11 @@ def test_nothing_is_drawn_before_the_slot() -> None:
     assert simulated_kwh(1, "job1", START + SLOT, 10.0, START) == 0
 
 
-def test_work_counts_rows_that_drew_energy_by_their_level() -> None:
-    rows = [make_row("job1", 0, 5.0, delivered_kwh=2.5), make_row("job1", 1, delivered_kwh=0.0), make_row("job1", 2)]
+def test_work_counts_rows_by_their_level() -> None:
+    rows = [make_row("job1", 0, 5.0), make_row("job1", 1)]
     throttlable = make_job(flexibility_type=FlexibilityType.THROTTLABLE, levels=LEVELS)
-    assert work_slots_done(throttlable, rows) == pytest.approx(0.82)
-    assert work_slots_done(make_job(), rows) == 1.0
+    assert work_slots(throttlable, rows) == pytest.approx(1.82)
+    assert work_slots(make_job(), rows) == 2.0
 
 
 def test_a_shortfall_names_missed_slots_before_missing_work() -> None:

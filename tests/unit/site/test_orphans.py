@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,7 +39,8 @@ def start(folder: Path, script: str, job_id: str = "job1") -> subprocess.Popen[b
 def sleeper(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = start(folder, "sleep 60 & wait", job_id="someone else")
     yield process
-    process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
@@ -63,7 +66,7 @@ def test_an_orphan_deaf_to_sigterm_is_killed(folder: Path) -> None:
 
 
 def test_a_stopped_orphan_is_ended(folder: Path, sleeper: subprocess.Popen[bytes]) -> None:
-    os.killpg(sleeper.pid, 19)
+    os.killpg(sleeper.pid, signal.SIGSTOP)
     orphans.end_all(orphans.remembered(folder), grace_s=2.0)
     assert sleeper.wait(5) == -15
 

@@ -88,12 +88,12 @@ def test_readers_do_not_wait_for_a_writer_and_do_not_see_its_work(database: Data
     jobs, seen = JobRepository(database), []
     jobs.add(a_job("j1"))
     with database.writing() as connection:
-        connection.execute(text("UPDATE jobs SET job_name = 'unfinished'"))
-        reader = threading.Thread(target=lambda: seen.append(jobs.get("j1").job_name))
+        connection.execute(text("UPDATE jobs SET reason = 'unfinished'"))
+        reader = threading.Thread(target=lambda: seen.append(jobs.get("j1").reason))
         reader.start()
         reader.join(timeout=10)
-    assert seen == ["Training j1"]
-    assert jobs.get("j1").job_name == "unfinished"
+    assert seen == [None]
+    assert jobs.get("j1").reason == "unfinished"
 
 
 def test_sqlite_commits_are_synced_before_they_return(tmp_path: Path) -> None:

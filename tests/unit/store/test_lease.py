@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from sqlalchemy import text
 
@@ -13,7 +15,9 @@ def test_one_of_two_holds_the_lease_until_it_gives_it_up(database: Database, dat
     assert first.acquire()
     assert first.acquire()
     assert not second.acquire()
-    assert LeaderLease(other, "another").acquire()
+    another = LeaderLease(other, "another")
+    assert another.acquire()
+    another.release()
     second.release()
     assert not second.acquire()
     first.release()
@@ -25,13 +29,13 @@ def test_one_of_two_holds_the_lease_until_it_gives_it_up(database: Database, dat
 
 @pytest.mark.postgres
 def test_a_lease_is_lost_with_its_connection(postgres_url: str) -> None:
-    database, other = Database(postgres_url), Database(postgres_url)
+    tag = f"lease-{uuid.uuid4().hex}"
+    database, other = Database(f"{postgres_url}&application_name={tag}"), Database(postgres_url)
     first, second = LeaderLease(database, "loop"), LeaderLease(other, "loop")
     assert first.acquire()
     with other.writing() as connection:
-        holders = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
-        ours = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%'"
-        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM ({holders} INTERSECT {ours}) AS h"))
+        own = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = :tag")
+        assert connection.execute(own, {"tag": tag}).scalars().all() == [True]
     assert second.acquire()
     assert not first.acquire()
     first.release()
