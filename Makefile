@@ -26,7 +26,7 @@ test: .venv/.dev web/static/.built ## run all tests, with coverage of lines and 
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| echo "No Chromium: browser tests will be skipped. Debian, Ubuntu: apt-get install chromium" >&2
 	@$(python) -c 'import socket; socket.create_connection(("127.0.0.1", 5432), 1)' 2>/dev/null \
-		|| echo "No PostgreSQL on 127.0.0.1:5432: its store tests will be skipped. Debian, Ubuntu: apt-get install postgresql" >&2
+		|| echo "No PostgreSQL on 127.0.0.1:5432: its store tests will be skipped, unless SLACKWATER_TEST_POSTGRES names one." >&2
 	$(python) -m pytest --cov --cov-report=term -rs $(PYTEST_FLAGS)
 
 check: lint types imports test ## lint, types, import rules and all tests: what CI runs

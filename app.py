@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from core.clock import Clock, ScaledClock, SystemClock
 from core.errors import SlackwaterError
+from core.job import FlexibilityType, Tier
 from core.settings import Settings
 from core.slots import slot_floor
 
@@ -27,14 +28,15 @@ if TYPE_CHECKING:
     from core.site import Site
 
 VERSION = "0.1.0"
-REPLAY_FIRST = "2023-03-01T00:00+00:00"
 
 
 def clock_of(settings: Settings) -> Clock:
     """The machine's clock, or for simulated and replayed signals one that starts and runs as the settings say."""
     system = SystemClock()
     if settings.replay_folder is not None:
-        return ScaledClock(settings.clock_start or datetime.fromisoformat(REPLAY_FIRST), settings.clock_speed)
+        from agents.energy.recorded import recorded_span
+
+        return ScaledClock(settings.clock_start or recorded_span(settings.replay_folder)[0], settings.clock_speed)
     if settings.clock_speed == 1 and settings.clock_start is None:
         return system
     return ScaledClock(settings.clock_start or slot_floor(system.now()), settings.clock_speed)
@@ -45,7 +47,9 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
 
     ``sites`` are added to the store where it does not have them yet.
     """
-    from agents.energy.build import build_energy
+    from agents.advisor.build import build_advisor
+    from agents.energy.build import build_energy, enabled_zones
+    from agents.energy.zones import ZONES
     from agents.job.agent import JobAgent
     from agents.loop import NegotiationLoop
     from agents.negotiation import Effort
@@ -73,11 +77,12 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     ledger, ticks, bookings = LedgerRepository(database), TickRepository(database), BookingRepository(database)
     log = AuditLog.open(data / "decisions.jsonl", clock=clock, actor=f"slackwater/{VERSION}")
     zones = tuple(dict.fromkeys(site.zone for site in site_rows.all()))
-    energy = build_energy(settings, clock, VintageRepository(database), zones)
-    site_agent = SiteAgent(clock, site_rows, settings.seed, energy.zones())
+    vintages = VintageRepository(database)
+    energy = build_energy(settings, clock, vintages, zones)
+    site_agent = SiteAgent(clock, site_rows, settings.seed, enabled_zones(settings, tuple(ZONES)))
     jobs = JobAgent(clock=clock, jobs=job_rows, sites=site_rows, commands_enabled=settings.commands_enabled)
     dispatcher = Dispatcher(clock, job_rows, ledger, log, site_agent, data / "jobs", settings.seed)
-    parties = Parties(clock, energy, site_agent, jobs, ledger, bookings, ticks, log, solver)
+    parties = Parties(clock, energy, site_agent, jobs, ledger, bookings, ticks, vintages, log, solver)
     effort = Effort(time_limit_s=settings.solve_seconds)
     terms = Terms(settings.carbon_price_gbp_per_tonne, settings.seed, effort, data / "instances")
     loop = NegotiationLoop(parties, terms, dispatcher, LeaderLease(database, "loop"), settings.tick_seconds)
@@ -97,6 +102,7 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
         dispatcher,
         loop,
         desk,
+        build_advisor(settings),
     )
 
 
@@ -126,9 +132,14 @@ def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     power.add_argument("--gpus", type=int, help="GPU count instead of --kw")
     submit.add_argument("--deadline", required=True, help="ISO 8601 with offset, or +HOURS from now, such as +24")
     submit.add_argument("--earliest", help="ISO 8601 with offset (default: now)")
-    submit.add_argument("--kind", default="deferrable", choices=("fixed", "deferrable", "pausable", "throttlable"))
-    submit.add_argument("--tier", default="standard", choices=("premium", "standard", "flexible", "spot"))
-    submit.add_argument("--tenant", default="default")
+    kinds, tiers = [kind.value for kind in FlexibilityType], [tier.value for tier in Tier]
+    submit.add_argument(
+        "--kind", default="deferrable", choices=kinds, help="what may be done to it (default deferrable)"
+    )
+    submit.add_argument(
+        "--tier", default="standard", choices=tiers, help="how dear it is to leave out (default standard)"
+    )
+    submit.add_argument("--tenant", default="default", help="whose job it is (default: default)")
     submit.add_argument("--region", action="append", default=[], help="allowed site, grid zone or country; repeatable")
     submit.add_argument("--max-price", type=float, help="GBP/kWh in any slot used")
     submit.add_argument("--max-carbon", type=float, help="gCO2/kWh in any slot used")
@@ -142,23 +153,41 @@ def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     commands.add_parser("tick", parents=[url], help="negotiate now, on the running server")
 
 
+def _natural(text: str) -> int:
+    """An argument that counts, from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    """An argument that measures, above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
 def _add_offline_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Commands that need no server."""
     plan = commands.add_parser("plan", help="plan an instance file")
     plan.add_argument("instance", type=Path, help=".json or .json.gz")
     plan.add_argument("--out", type=Path, help="write the plan here (default: standard output)")
-    plan.add_argument("--time-limit", type=float, default=10.0, metavar="S", help="seconds (default 10)")
-    plan.add_argument("--seed", type=int, default=0)
+    plan.add_argument("--time-limit", type=_positive, default=10.0, metavar="S", help="seconds (default 10)")
+    plan.add_argument("--seed", type=_natural, default=0, help="of the search (default 0); the same gives the same plan")
     replay = commands.add_parser("replay", help="run the whole system over recorded figures and a job trace")
     replay.add_argument("--data", type=Path, required=True, help="folder of recorded figures")
     replay.add_argument("--from", dest="start", required=True, help="first day, such as 2023-03-01")
-    replay.add_argument("--days", type=int, default=14)
+    replay.add_argument("--days", type=_natural, default=14, help="days on which jobs arrive (default 14)")
     replay.add_argument("--jobs", required=True, help="trace: arrival_time s, length s, cpus; in --data or a path")
-    replay.add_argument("--kw-per-cpu", type=float, default=20.0, help="IT kW of one cpu of the trace (default 20)")
+    replay.add_argument("--kw-per-cpu", type=_positive, default=20.0, help="IT kW of one cpu of the trace (default 20)")
     replay.add_argument(
-        "--slack-hours", type=float, default=24.0, help="deadline after arrival and length (default 24)"
+        "--slack-hours", type=_positive, default=24.0, help="deadline after arrival and length (default 24)"
     )
-    replay.add_argument("--seed", type=int, default=20230301)
+    replay.add_argument("--seed", type=_natural, default=20230301, help="of kinds, tiers and forecast errors")
     replay.add_argument("--keep", type=Path, help="keep database and decision log in this new folder")
     replay.add_argument("--json", action="store_true", help="print JSON for a program to read")
     audit = commands.add_parser("audit", help="check the decision log")
@@ -175,20 +204,32 @@ def _add_offline_commands(commands: argparse._SubParsersAction[argparse.Argument
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Run the command; the exit status."""
-    from commands import audit, client, plan, replay, serve, signals
+    """Run the command, importing only what it needs; the exit status."""
+    match arguments.command:
+        case "serve":
+            from commands.serve import serve
 
-    handlers: dict[str, Callable[[], int]] = {
-        "serve": lambda: serve.serve(settings, clock_of, compose, VERSION),
-        "submit": lambda: client.submit(arguments, settings),
-        "jobs": lambda: client.jobs(arguments, settings),
-        "tick": lambda: client.tick(arguments, settings),
-        "plan": lambda: plan.plan(arguments),
-        "replay": lambda: replay.replay(arguments, compose),
-        "audit": lambda: audit.verify_log(arguments, settings),
-        "signals": lambda: signals.check(arguments, settings, clock_of(settings)),
-    }
-    return handlers[arguments.command]()
+            return serve(settings, clock_of, compose, VERSION)
+        case "plan":
+            from commands.plan import plan
+
+            return plan(arguments)
+        case "replay":
+            from commands.replay import replay
+
+            return replay(arguments, compose)
+        case "audit":
+            from commands.audit import verify_log
+
+            return verify_log(arguments, settings)
+        case "signals":
+            from commands.signals import check
+
+            return check(arguments, settings, clock_of(settings))
+        case _:
+            from commands import client
+
+            return client.COMMANDS[arguments.command](arguments, settings)
 
 
 class _ToLoguru(logging.Handler):
@@ -203,8 +244,9 @@ def log_to_stderr(level: str) -> None:
     logger.remove()
     logger.add(sys.stderr, level=level, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=level, force=True)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a tick longer than its period is no news
-    for name in ("alembic", "urllib3", "gunicorn.error"):
+    for name in ("apscheduler", "urllib3"):  # a long tick and a retry are no news; what comes of them is logged here
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("alembic", "gunicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -8,6 +8,7 @@ plan stays in force meanwhile.
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,18 +19,21 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
 from agents.site.dispatch import Dispatcher
+from agents.site.underway import DispatchReport
 from agents.standing import Preview, StandingPlan, Window, preview
 from agents.tick import LEAST_HORIZON, Parties, Terms, Tick
 from core.clock import SystemClock
 from core.errors import PlanTooLate, SlackwaterError, Unavailable
 from core.job import JobRequest
 from core.ledger import TickRecord
-from core.slots import SLOT, slot_ceil
+from core.slots import SLOT, slot_ceil, slots_between
 
 DEBOUNCE_S = 0.2
 RETRY_S = 15.0
 REFRESH_S = 60.0
 LEAST_LEAD_S = 1.0
+MOST_LEAD_S = 120.0
+KEEP_VINTAGES_DAYS = 60
 SYSTEM = SystemClock()
 """the scheduler keeps the machine's time, whatever clock the plan keeps"""
 
@@ -56,6 +60,8 @@ class LoopStatus:
     last: TickRecord | None
     last_error: str | None
     next_at: datetime | None
+    dispatch_errors: int
+    """acts of the dispatcher that failed since the start"""
 
 
 class NegotiationLoop:
@@ -78,10 +84,10 @@ class NegotiationLoop:
         self._again = threading.Event()
         self._scheduler: BackgroundScheduler | None = None
         self._leading = False
-        self._standing: StandingPlan | None = None
+        self._dispatch_errors = 0
         self._last: TickRecord | None = None
         self._last_error: str | None = None
-        self._last_wall_s = 0.0
+        self._lead_s = LEAST_LEAD_S
 
     def start(self) -> None:
         """Begin to tick, dispatch and refresh in background threads."""
@@ -96,6 +102,7 @@ class NegotiationLoop:
         scheduler.add_job(self._refresh, "interval", seconds=REFRESH_S, id="refresh", next_run_time=soon)
         tick_s = max(0.5, clock.real_seconds(self._period))
         scheduler.add_job(self._scheduled, "interval", seconds=tick_s, id="tick", next_run_time=soon)
+        scheduler.add_job(self._prune, "interval", days=1, id="prune", next_run_time=soon)
         scheduler.add_job(self._dispatch, "interval", seconds=dispatch_s, id="dispatch", next_run_time=soon)
         scheduler.start()
         self._scheduler = scheduler
@@ -121,12 +128,13 @@ class NegotiationLoop:
         """Run one tick now, after any that is under way; never raises for a plan that failed."""
         with self._one_at_a_time:
             self._again.clear()
-            started = self._with.clock.now()
+            started, began = self._with.clock.now(), time.monotonic()
             try:
-                record, standing = self._tick.run(trigger, self._plan_start())
-                self._standing, self._last_error = standing, None
-                self._last_wall_s = record.wall_s
+                record = self._tick.run(trigger, self._plan_start())
+                self._last_error = None
+                self._lead_s = max(LEAST_LEAD_S, 2 * (time.monotonic() - began))
             except PlanTooLate as error:
+                self._lead_s = min(MOST_LEAD_S, max(2 * self._lead_s, 2 * (time.monotonic() - began)))
                 record = self._unplanned(trigger, started, "late", error.diagnostics())
             except SlackwaterError as error:
                 logger.error("tick failed: {}", error.diagnostics())
@@ -150,25 +158,27 @@ class NegotiationLoop:
             last=self._last,
             last_error=self._last_error,
             next_at=job.next_run_time if job is not None else None,
+            dispatch_errors=self._dispatch_errors,
         )
 
     def standing(self) -> StandingPlan:
         """The plan in force; before the first tick, what the agents quote with nothing planned."""
-        if self._standing is None:
-            return self._tick.quoted(self._plan_start(), LEAST_HORIZON)
-        return self._standing
+        return self._tick.standing or self._tick.quoted(self._plan_start(), LEAST_HORIZON)
 
     def preview(self, request: JobRequest) -> Preview:
         """What a job would cost now and at best against the standing plan; nothing is stored."""
         job = self._with.jobs.drafted(request)
         sites = self._with.jobs.allowed_sites(job, self._with.sites.sites())
-        return preview(job, sites, self.standing(), self._terms.carbon_price_gbp_per_tonne)
+        plan = self.standing()
+        if job.window_end > plan.start + SLOT * plan.slots:
+            plan = self._tick.quoted(plan.start, slots_between(plan.start, job.window_end))
+        return preview(job, sites, plan, self._terms.carbon_price_gbp_per_tonne)
 
     def _plan_start(self) -> datetime:
-        """The first slot that a plan begun now can still decide: the solver's usual time, doubled, must be left."""
+        """The first slot that a plan begun now can still decide: twice the time of the last tick must be left."""
         clock = self._with.clock
         per_hour = clock.real_seconds(timedelta(hours=1))
-        lead = timedelta(hours=max(LEAST_LEAD_S, 2 * self._last_wall_s) / per_hour) if per_hour else timedelta()
+        lead = timedelta(hours=self._lead_s / per_hour) if per_hour else timedelta()
         return slot_ceil(clock.now() + lead)
 
     def _unplanned(self, trigger: str, started: datetime, outcome: str, detail: str) -> TickRecord:
@@ -202,21 +212,30 @@ class NegotiationLoop:
             scheduler.modify_job("tick", next_run_time=soon)
 
     def _lead(self) -> None:
-        """Take the lead when no other process has it."""
-        if self._leading:
+        """Take the lead when no other process has it; the feeds are asked before the first tick."""
+        if self._leading or self._guarded("lead", self._lease.acquire) is not True:
             return
-        self._leading = self._guarded("lead", self._lease.acquire) is True
-        if self._leading:
-            self._guarded("recover", self._dispatcher.recover)
-            self._bring_forward(0.0)
+        self._guarded("recover", self._dispatcher.recover)
+        self._guarded("refresh", self._with.energy.refresh)
+        self._leading = True
+        self._bring_forward(0.0)
 
     def _refresh(self) -> None:
         if self._leading:
             self._guarded("refresh", self._with.energy.refresh)
 
+    def _prune(self) -> None:
+        """Forget the raw answers of feeds that are older than ``KEEP_VINTAGES_DAYS``."""
+        before = self._with.clock.now() - timedelta(days=KEEP_VINTAGES_DAYS)
+        self._guarded("prune", lambda: self._with.vintages.prune(before))
+
     def _dispatch(self) -> None:
-        if self._leading:
-            self._guarded("dispatch", self._dispatcher.dispatch)
+        if not self._leading:
+            return
+        report = self._guarded("dispatch", self._dispatcher.dispatch)
+        self._dispatch_errors += len(report.errors) if isinstance(report, DispatchReport) else 1
+        if isinstance(report, DispatchReport) and report.returned:
+            self.request_tick("job")
 
     @staticmethod
     def _guarded(what: str, act: Callable[[], object]) -> object:

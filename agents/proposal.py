@@ -13,7 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
-from agents.job.demand import Demand, demand
+from agents.job.demand import Demand, committed_rows, demand
 from agents.messages import CapacityQuote, EnergyQuote
 from core.instance import Instance, SiteInstance
 from core.job import Job
@@ -114,7 +114,7 @@ def demands(
     priced = {site for site, ok in zip(figures.site_ids, figures.priced, strict=True) if ok}
     found = {}
     for job in jobs:
-        begun = [row for row in by_job[job.job_id] if row.slot_start < figures.start]
+        begun = committed_rows(by_job[job.job_id], figures.start)
         if begun and begun[0].site_id not in priced:
             continue
         sites = tuple(site for site in sites_of[job.job_id] if site in priced)

@@ -33,7 +33,7 @@ from audit.log import AuditLog
 from audit.record import Body
 from core.clock import Clock
 from core.errors import PlanTooLate
-from core.instance import Instance, Plan
+from core.instance import Instance, Plan, Unserved
 from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry, TickRecord
 from core.series import Kind
@@ -41,6 +41,7 @@ from core.slots import SLOT, SLOTS_PER_DAY, slot_ceil, slots_between
 from store.bookings import BookingRepository
 from store.ledger import LedgerRepository
 from store.ticks import TickRepository
+from store.vintages import VintageRepository
 
 LEAST_HORIZON = 2 * SLOTS_PER_DAY
 """slots: two days are always quoted, for pages and Beckn"""
@@ -57,6 +58,7 @@ class Parties:
     ledger: LedgerRepository
     bookings: BookingRepository
     ticks: TickRepository
+    vintages: VintageRepository
     log: AuditLog
     solver: Solver
 
@@ -94,22 +96,26 @@ class Tick:
         self._with = parties
         self._terms = terms
         self._lock = lock
+        self.standing: StandingPlan | None = None
+        """the plan in force since the last tick; it changes only with the lock held"""
 
-    def run(self, trigger: str, plan_start: datetime) -> tuple[TickRecord, StandingPlan]:
-        """Plan from ``plan_start`` on; the record and the plan that now stands.
+    def run(self, trigger: str, plan_start: datetime) -> TickRecord:
+        """Plan from ``plan_start`` on and put the plan in force.
 
         :raises PlanTooLate: when ``plan_start`` passed before the plan could be recorded.
         """
         started = self._with.clock.now()
         self._settle(started)
         table = self._lay(plan_start)
-        self._give_up_on_the_late(table)
-        self._baselines(table)
         tick_id = f"tick-{uuid.uuid4().hex[:12]}"
+        self._give_up_on_the_late(tick_id, table)
+        self._baselines(table)
         bidders = [demand for demand in table.wanted.values() if demand.instance is not None]
         if not bidders:
-            record = self._record(tick_id, trigger, started, table, None, None, 0.0)
-            return record, self._standing(table, {}, record)
+            with self._lock:
+                record = self._record(tick_id, trigger, started, table, None, None, 0.0)
+                self.standing = self._standing(table, {}, record)
+            return record
         instance = instance_of(table.figures, table.wanted, self._terms.carbon_price_gbp_per_tonne)
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
         with self._lock:
@@ -141,15 +147,21 @@ class Tick:
         bookings = self._with.bookings.active(start, start + SLOT * slots)
         return energy, figures(energy, capacity, bookings), frozenset(b.booking_id for b in bookings)
 
-    def _give_up_on_the_late(self, table: _Table) -> None:
+    def _give_up_on_the_late(self, tick_id: str, table: _Table) -> None:
         """End jobs that have not begun and whose window has closed: nothing could serve them any more."""
-        for job in table.jobs:
-            wanted = table.wanted.get(job.job_id)
-            if wanted is None or wanted.instance is None or job.status not in (JobStatus.PENDING, JobStatus.SCHEDULED):
-                continue
-            if wanted.frozen is None and _closed(wanted):
-                self._with.jobs.give_up(job, f"its window closed before it could be placed: {job.reason or 'no room'}")
-                del table.wanted[job.job_id]
+        late = [job for job in table.jobs if _too_late(job, table.wanted.get(job.job_id))]
+        if not late:
+            return
+        facts = self._facts(tick_id, table)
+        reasons = {
+            job.job_id: f"its window closed before it could be placed: {job.reason or 'no room'}" for job in late
+        }
+        ended = [Unserved(job=job.job_id, reason=reasons[job.job_id]) for job in late]
+        bodies = [refusal_body(facts, job, end, True, (), ()) for job, end in zip(late, ended, strict=True)]
+        self._with.log.append_all([("decision", body) for body in bodies])
+        for job in late:
+            self._with.jobs.give_up(job, reasons[job.job_id])
+            del table.wanted[job.job_id]
 
     def _baselines(self, table: _Table) -> None:
         """Give every job that has none its baseline, in order of submission, beside the earlier ones."""
@@ -178,7 +190,7 @@ class Tick:
 
     def _commit(
         self, tick_id: str, trigger: str, started: datetime, table: _Table, instance: Instance, outcome: Outcome
-    ) -> tuple[TickRecord, StandingPlan]:
+    ) -> TickRecord:
         """Append the evidence, then apply the plan. Called with the lock held."""
         start, clock = table.figures.start, self._with.clock
         if clock.now() > start:
@@ -197,7 +209,8 @@ class Tick:
         self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
         record = self._record(tick_id, trigger, started, table, outcome, log_records[0].seq, churn)
         scarcity = {price.site: price.headroom_gbp_per_kw_slot for price in outcome.plan.prices}
-        return record, self._standing(table, scarcity, record)
+        self.standing = self._standing(table, scarcity, record)
+        return record
 
     def _facts(self, tick_id: str, table: _Table) -> Facts:
         zone_of = dict(zip(table.figures.site_ids, table.figures.zones, strict=True))
@@ -342,15 +355,17 @@ def churn(standing: Mapping[str, Course], rows: Sequence[SlotEntry]) -> float:
     return 1 - kept / total
 
 
-def _closed(wanted: Demand) -> bool:
-    """Whether the window is too short for the work, capacity and limits left aside."""
-    job = wanted.instance
-    if job is None:
+def _too_late(job: Job, wanted: Demand | None) -> bool:
+    """Whether a job that has not begun has too short a window left for its work, capacity and limits left aside."""
+    if wanted is None or wanted.instance is None or wanted.frozen is not None:
         return False
-    window = job.latest_slot - job.earliest_slot
-    if job.levels:
-        return window * job.levels[-1].work_per_slot < (job.work or 0.0) - 1e-9
-    return window < (job.duration_slots or 0)
+    if job.status not in (JobStatus.PENDING, JobStatus.SCHEDULED):
+        return False
+    left = wanted.instance
+    window = left.latest_slot - left.earliest_slot
+    if left.levels:
+        return window * left.levels[-1].work_per_slot < (left.work or 0.0) - 1e-9
+    return window < (left.duration_slots or 0)
 
 
 def _baseline_demand(job: Job, sites: tuple[str, ...], figures: Figures) -> BaselineDemand:

@@ -36,7 +36,7 @@ class Certificate(BaseModel):
     tick_id: str
     objective_gbp: float | None
     bound_gbp: float | None
-    gap: float | None = Field(description="(objective - bound) / objective")
+    gap: float | None = Field(description="(objective - bound) / |bound|")
     log_seq: int | None = Field(description="sequence number of the round's record in the decision log")
 
 

@@ -187,3 +187,7 @@ def tick(arguments: argparse.Namespace, settings: Settings) -> int:
         gap = "" if record.get("gap") is None else f", gap {record['gap']:.3%}"
         print(f"{record['outcome']}: {record['placed']} placed, {record['unserved']} unserved{gap}. {record['detail']}")
     return 0 if record["outcome"] in ("planned", "idle") else 1
+
+
+COMMANDS = {"submit": submit, "jobs": jobs, "tick": tick}
+"""The subcommands served here, by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agents.advisor.agent import Advisor
 from agents.energy.agent import EnergyAgent
 from agents.job.agent import JobAgent
 from agents.loop import NegotiationLoop
@@ -40,6 +41,7 @@ class House:
     dispatcher: Dispatcher
     loop: NegotiationLoop
     desk: FlexibilityDesk
+    advisor: Advisor
 
     def close(self) -> None:
         """Stop what runs and let go of files and connections."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from agents.negotiation import Effort, negotiate
-from core.instance import read_instance, write_json
+from core.errors import InputError
+from core.instance import Plan, read_instance, write_json
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -17,10 +19,22 @@ def plan(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         print(made.model_dump_json(exclude_none=True))
     else:
-        write_json(made, arguments.out)
+        _write(made, arguments.out)
     print(
         f"{len(made.assignments)} jobs placed, {len(made.unserved)} unserved, objective GBP {made.objective_gbp:.2f}, "
         f"bound GBP {made.bound_gbp:.2f}, gap {made.gap:.3%}, {made.wall_s:.2f} s",
         file=sys.stderr,
     )
     return 0
+
+
+def _write(made: Plan, path: Path) -> None:
+    try:
+        write_json(made, path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}",
+            field="--out",
+            value=str(path),
+            remedy="Name a file in a folder that is there and that you may write to.",
+        ) from error

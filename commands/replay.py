@@ -126,9 +126,17 @@ def read_trace(path: Path, start: datetime, arguments: argparse.Namespace) -> li
     end = start + timedelta(days=arguments.days)
     arrivals = []
     for number, (row, kind, tier) in enumerate(zip(rows, kinds, tiers, strict=True)):
-        at = start + timedelta(seconds=float(row["arrival_time"]))
-        if at < end:
-            arrivals.append(Arrival(at, _request(row, number, str(kind), str(tier), at, arguments)))
+        try:
+            at = start + timedelta(seconds=float(row["arrival_time"]))
+            if at < end:
+                arrivals.append(Arrival(at, _request(row, number, str(kind), str(tier), at, arguments)))
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}, line {number + 2} is no job: {row}",
+                field="--jobs",
+                value=str(path),
+                remedy="A job has an arrival_time and a length in seconds, up to a week, and one cpu or more.",
+            ) from error
     return sorted(arrivals, key=lambda arrival: arrival.at)
 
 
@@ -246,7 +254,7 @@ def table(result: dict[str, Any]) -> str:
     for name, key, unit in (
         ("energy at the meter", "energy_kwh", "kWh"),
         ("cost", "cost_gbp", "GBP"),
-        ("carbon, as forecast", "carbon_forecast_kg", "kg"),
+        ("carbon, forecast at slot start", "carbon_forecast_kg", "kg"),
         ("carbon, settled on actuals", "carbon_settled_kg", "kg"),
         ("peak power", "peak_kw", "kW"),
     ):

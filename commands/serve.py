@@ -79,6 +79,7 @@ def serve(settings: Settings, clock_of: Callable[[Settings], Clock], compose: Co
             bookings=house.bookings,
             log=house.log,
             desk=house.desk,
+            advisor=house.advisor,
             database=house.database,
             version=version,
         )

@@ -22,7 +22,7 @@ def check(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> in
         database.migrate()
         zones = tuple(dict.fromkeys(site.zone for site in load_sites(settings.sites_file)))
         energy = build_energy(settings, clock, VintageRepository(database), zones)
-        energy.refresh()
+        energy.refresh(force=True)
         statuses, notices = energy.status(), energy.notices()
     finally:
         database.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -175,7 +176,7 @@ def _read_json(path: Path) -> Any:
         return json.loads(text)
     except FileNotFoundError as error:
         raise InputError(f"no file {path}", field="instance", value=str(path)) from error
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{path} is not readable JSON: {error}", field="instance", value=str(path)) from error
 
 

@@ -159,8 +159,9 @@ class JobRequest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _tier_from_priority(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "tier" not in data and data.get("priority") in PRIORITY_TIERS:
-            return {**data, "tier": PRIORITY_TIERS[data["priority"]]}
+        priority = data.get("priority") if isinstance(data, dict) and "tier" not in data else None
+        if isinstance(priority, str) and priority in PRIORITY_TIERS:
+            return {**data, "tier": PRIORITY_TIERS[priority]}
         return data
 
     @model_validator(mode="after")

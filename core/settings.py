@@ -37,6 +37,7 @@ class Settings(BaseSettings):
         default_factory=lambda: SecretStr(secrets.token_hex(32)), description="signs form tokens; default: a new one"
     )
     anthropic_api_key: SecretStr | None = Field(None, description="lets the advisor word its explanations")
+    advisor_model: str = Field("claude-haiku-5-5", min_length=1, description="Claude model that words explanations")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="comma-separated CORS origins")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -23,7 +23,10 @@ def require_aware(instant: datetime) -> datetime:
     """Return ``instant`` in UTC; a naive time raises :class:`ValueError`, because it has no instant."""
     if instant.tzinfo is None or instant.utcoffset() is None:
         raise ValueError(f"time {instant.isoformat()} has no UTC offset; write it like 2023-03-01T00:00Z")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"time {instant.isoformat()} is outside the years 1 to 9999 in UTC") from error
 
 
 def slot_floor(instant: datetime) -> datetime:

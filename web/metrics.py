@@ -96,6 +96,8 @@ class _State(Collector):
         for outcome, count in sorted(self._count(latest).items()):
             ticks.add_metric([outcome], count)
         yield ticks
+        errors = self._services.loop.status().dispatch_errors
+        yield CounterMetricFamily("slackwater_dispatch_errors", "Acts of the dispatcher that failed", errors)
         planned = next((tick for tick in latest if tick.gap is not None), None)
         if planned is not None and planned.gap is not None:
             yield GaugeMetricFamily("slackwater_plan_gap_ratio", "Certified gap of the last plan", planned.gap)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, current_app
 
 if TYPE_CHECKING:
+    from agents.advisor.agent import Advisor
     from agents.energy.agent import EnergyAgent
     from agents.job.agent import JobAgent
     from agents.loop import NegotiationLoop
@@ -41,6 +42,7 @@ class Services:
     bookings: BookingRepository
     log: AuditLog
     desk: FlexibilityDesk
+    advisor: Advisor
     database: Database
     version: str
 

@@ -58,7 +58,7 @@ class JobAgent:
         job = Job(
             **request.model_dump(exclude={"priority", "power_kw", "levels", "earliest_start", "allowed_regions"}),
             job_id=f"job-{uuid.uuid4().hex[:12]}",
-            power_kw=levels[-1].power_kw if levels else power_kw,
+            power_kw=power_kw,
             levels=levels,
             allowed_regions=regions,
             earliest_start=max(request.earliest_start or now, now),
@@ -136,7 +136,9 @@ class JobAgent:
         return known[request.asset_id]
 
     def _power_kw(self, request: JobRequest, asset: Asset | None) -> float:
-        if request.gpu_count is not None:
+        if request.levels:
+            power_kw = request.levels[-1].power_kw
+        elif request.gpu_count is not None:
             power_kw = request.gpu_count * GPU_KW
         elif request.power_kw is not None:
             power_kw = request.power_kw
@@ -189,7 +191,7 @@ class JobAgent:
                     remedy=f"Use site ids, grid zones or countries out of {', '.join(sorted(known))}.",
                 )
         if not self.allowed_sites(job, sites):
-            most = max(site.capacity_kw for site in sites)
+            most = max((site.capacity_kw for site in sites), default=0.0)
             raise InputError(
                 f"{job.power_kw:g} kW is more than any allowed site has (the largest of all has {most:g} kW)",
                 field="power_kw",

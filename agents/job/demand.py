@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import groupby
 
 from core.instance import Frozen, JobInstance, Run
-from core.job import FlexibilityType, Job, Tier
+from core.job import FlexibilityType, Job, JobStatus, Tier
 from core.ledger import SlotEntry
 from core.slots import slots_between
 
@@ -34,15 +34,21 @@ def demand(job: Job, rows: Sequence[SlotEntry], sites: tuple[str, ...], start: d
     :param rows: the job's planned rows, in order of time; those before ``start`` are committed.
     :param sites: ids of the sites that it may use.
     """
-    committed = [row for row in rows if row.slot_start < start]
+    committed = committed_rows(rows, start)
     coming = [row for row in rows if row.slot_start >= start]
-    if job.flexibility_type in (FlexibilityType.FIXED, FlexibilityType.DEFERRABLE) and committed:
+    begun = bool(committed) or job.status in (JobStatus.RUNNING, JobStatus.PAUSED)
+    if job.flexibility_type in (FlexibilityType.FIXED, FlexibilityType.DEFERRABLE) and begun:
         return _frozen_rest(job, coming, start, slots)
     left = _work_left(job, committed)
     if left <= 1e-9:
         return Demand(None, None)
     places = (committed[0].site_id,) if committed else sites
-    return Demand(_bidder(job, left, places, start, slots), None)
+    return Demand(_bidder(job, left, places, start, slots, tier=Tier.PREMIUM if committed else job.tier), None)
+
+
+def committed_rows(rows: Sequence[SlotEntry], start: datetime) -> list[SlotEntry]:
+    """Rows before ``start``, less those that passed without anything delivered: a missed slot is still to do."""
+    return [row for row in rows if row.slot_start < start and row.delivered_kwh != 0.0]
 
 
 def _work_left(job: Job, committed: Sequence[SlotEntry]) -> float:
@@ -62,7 +68,8 @@ def _window(job: Job, start: datetime, slots: int) -> tuple[int, int]:
     return first, max(last, 0)
 
 
-def _bidder(job: Job, left: float, sites: tuple[str, ...], start: datetime, slots: int) -> JobInstance:
+def _bidder(job: Job, left: float, sites: tuple[str, ...], start: datetime, slots: int, *, tier: Tier) -> JobInstance:
+    """``tier`` is what leaving the job out costs: one under way counts as premium, so that no other displaces it."""
     first, last = _window(job, start, slots)
     figures: dict[str, object]
     if job.levels:
@@ -85,7 +92,7 @@ def _bidder(job: Job, left: float, sites: tuple[str, ...], start: datetime, slot
             "earliest_slot": min(first, slots),
             "latest_slot": last,
             "sites": sites,
-            "unserved_penalty_gbp": VALUE_GBP_PER_KWH[job.tier] * job.it_energy_kwh,
+            "unserved_penalty_gbp": VALUE_GBP_PER_KWH[tier] * job.it_energy_kwh,
             "max_price_gbp_per_kwh": job.max_price_gbp_per_kwh,
             "max_carbon_g_per_kwh": job.carbon_cap_g_per_kwh,
         }
@@ -96,7 +103,7 @@ def _frozen_rest(job: Job, coming: Sequence[SlotEntry], start: datetime, slots: 
     if not coming:
         return Demand(None, None)
     runs = tuple(run for run in frozen_runs(coming, start) if run[0] < slots)
-    bidder = _bidder(job, float(len(coming)), (coming[0].site_id,), start, slots)
+    bidder = _bidder(job, float(len(coming)), (coming[0].site_id,), start, slots, tier=job.tier)
     return Demand(bidder, Frozen(job=job.job_id, site=coming[0].site_id, runs=runs))
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 MANIFEST = ROOT / "web" / "static" / "manifest.json"
 CLOCK_SPEED = 600
 START_S = 90.0
+PATIENCE_MS = 20_000
 
 
 def unavailable(reason: str) -> None:
@@ -35,6 +36,7 @@ def browser() -> Iterator[Browser]:
         unavailable(f"no Chromium at {CHROMIUM}; set CHROMIUM to where it is")
     if not MANIFEST.is_file():
         unavailable("the assets are not built; run `make assets`")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield running
@@ -103,7 +105,8 @@ def open_page(browser: Browser, server: str) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        refused_form = "status of 422" in message.text
+        if message.type in {"error", "warning"} and not refused_form:
             complaints.append(f"{message.text} ({message.location.get('url')})")
 
     def opened(path: str, **options: Any) -> Page:

@@ -25,7 +25,7 @@ def test_a_job_goes_from_pending_to_completed_and_its_decision_verifies(open_pag
 
     page.locator("#decision-link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Decision")
-    expect(page.locator(".story")).to_contain_text("Awarded to")
+    expect(page.locator(".story")).to_contain_text(re.compile("Awarded to|Moved to"))
     expect(page.get_by_label("Canonical JSON")).to_contain_text('"kind":"decision"')
 
     page.get_by_role("link", name="Audit", exact=True).first.click()

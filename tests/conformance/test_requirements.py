@@ -13,7 +13,6 @@ OWNERS_LIST = {
     "flask", "pydantic", "loguru", "requests", "apscheduler", "cvxpy", "numpy", "anthropic", "pytest", "responses",
 }  # fmt: skip
 NOT_IMPORTED = {
-    "anthropic": "on the owner's list; the advisor's own issue brings its first use",
     "highspy": "cvxpy calls it by the name HIGHS",
     "psycopg": "SQLAlchemy loads it by the URL of the database",
     "tzdata": "zoneinfo reads it where the machine has no time zones",

@@ -89,7 +89,6 @@ def answer(model: BaseModel, status: int = 200, *, location: str | None = None) 
     response.headers["Cache-Control"] = "no-store"
     if location is not None:
         response.headers["Location"] = location
-        response.autocorrect_location_header = False
     return response
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from accounting.savings import JobSavings, savings_by_job
 from audit.record import Record
+from core.errors import NotFound
 from core.job import Job
 from core.ledger import Leg, SlotEntry
 from web.api.job_shapes import JobDetail, SavingsOut, Schedule, SlotOut
@@ -27,13 +28,12 @@ class JobFacts:
         """All that is known of one job; :class:`NotFound`."""
         job = services.jobs.get(job_id)
         entries = services.ledger.entries(job_id=job_id)
-        decisions, _ = services.log.records(kind="decision", job_id=job_id, limit=1)
         return cls(
             job=job,
             plan=[entry for entry in entries if entry.leg is Leg.PLAN],
             baseline=[entry for entry in entries if entry.leg is Leg.BASELINE],
             savings=savings_of(services, [job_id]).get(job_id),
-            decision=decisions[0] if decisions else None,
+            decision=_newest_decision(services, job_id),
         )
 
     def detail(self) -> JobDetail:
@@ -52,6 +52,22 @@ class JobFacts:
             return None
         region = services.sites.get(self.plan[-1].site_id).zone
         return Schedule.of(self.job, region, self.plan, self.savings, self.decision)
+
+
+def latest_decision(services: Services, job_id: str) -> Record:
+    """The record of the latest decision on a job; :class:`NotFound` for no such job and before its first decision."""
+    services.jobs.get(job_id)
+    decision = _newest_decision(services, job_id)
+    if decision is None:
+        raise NotFound(
+            f"nothing has been decided about job {job_id} yet", remedy="The next negotiation decides; ask again then."
+        )
+    return decision
+
+
+def _newest_decision(services: Services, job_id: str) -> Record | None:
+    decisions, _ = services.log.records(kind="decision", job_id=job_id, limit=1)
+    return decisions[0] if decisions else None
 
 
 def savings_of(services: Services, job_ids: list[str] | None = None) -> dict[str, JobSavings]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -15,7 +15,7 @@ from core.job import FlexibilityType, JobRequest, JobStatus
 from core.ledger import TickRecord
 from web.actions import cancel_job, submit_job
 from web.api.documented import answer
-from web.api.job_facts import JobFacts
+from web.api.job_facts import JobFacts, latest_decision
 from web.api.job_shapes import JobDetail, JobList, JobOut, Schedule
 from web.api.shapes import JobPath, Limit, Offset, Query, SearchText, TickOut
 from web.security import require_command_allowed
@@ -64,6 +64,14 @@ class JobOutput(BaseModel):
     status: JobStatus
     exit_status: int | None
     output: str
+
+
+class ExplanationOut(BaseModel):
+    """A decision in words."""
+
+    text: str = Field(description="two to four sentences; figures are forecasts unless they say otherwise")
+    source: Literal["rules", "model"] = Field(description="worded by rules, or by a model from their figures")
+    decision_seq: int = Field(description="record of the decision in the log")
 
 
 class Waiting(BaseModel):
@@ -127,6 +135,15 @@ def one(path: JobPath) -> Response:
 def cancel(path: JobPath, body: CancelRequest) -> Response:
     """Cancel a job that has not ended; a command that runs is stopped."""
     return answer(JobOut.of(cancel_job(services_of_request(), path.job_id, body.reason)))
+
+
+@api.get("/api/jobs/<job_id>/explanation", responses={200: ExplanationOut})
+def explanation(path: JobPath) -> Response:
+    """Why here, why then, what was rejected and what it costs; for a refusal, what would make it possible."""
+    services = services_of_request()
+    decision = latest_decision(services, path.job_id)
+    found = services.advisor.explain(decision.body)
+    return answer(ExplanationOut(text=found.text, source=found.source, decision_seq=decision.seq))
 
 
 @api.get("/api/jobs/<job_id>/output", responses={200: JobOutput})

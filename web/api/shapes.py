@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.ledger import TickRecord
 from core.series import Kind, Series
-from core.slots import SLOT
 
 JobId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,62}$", description="identifier of a job")]
 SearchText = Annotated[str, Field(min_length=1, max_length=120)]
@@ -79,11 +78,6 @@ def figure(series: Series, index: int) -> Figure:
         issued_at=series.issued_at,
         stale=series.stale,
     )
-
-
-def slot_of(series: Series, index: int) -> datetime:
-    """Start of slot ``index`` of ``series``."""
-    return series.start + SLOT * index
 
 
 def known(value: float) -> float | None:

@@ -24,7 +24,9 @@ BLUEPRINTS = (
 def register(app: Flask, services: Services) -> None:
     """Add every page to ``app``, with the formatters, the built assets and the frame around each page."""
     formatting.install(app.jinja_env)
-    app.jinja_env.filters.update(headline=headlines.headline, reject_words=headlines.reject_words)
+    app.jinja_env.filters.update(
+        headline=headlines.headline, reason_words=headlines.reason_words, reject_words=headlines.reject_words
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = bundle.Bundle().asset
     app.context_processor(lambda: frame(services))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 
 from flask import Blueprint, url_for
@@ -21,15 +20,19 @@ class Bundle:
     """
 
     def __init__(self, folder: Path = STATIC) -> None:
-        self._folder = folder
+        self._manifest = folder / "manifest.json"
+        self._read_at: int | None = None
+        self._names: Mapping[str, str] = {}
 
-    @cached_property
     def names(self) -> Mapping[str, str]:
-        """Source name to built name; empty where nothing was built."""
-        manifest = self._folder / "manifest.json"
-        return json.loads(manifest.read_text()) if manifest.is_file() else {}
+        """Source name to built name, read again after each build; empty where nothing was built."""
+        written = self._manifest.stat().st_mtime_ns if self._manifest.is_file() else None
+        if written != self._read_at:
+            self._names = json.loads(self._manifest.read_text()) if written else {}
+            self._read_at = written
+        return self._names
 
     def asset(self, name: str) -> str | None:
         """The address of a built asset, or None where nothing was built."""
-        built = self.names.get(name)
+        built = self.names().get(name)
         return url_for("static_files.static", filename=built) if built else None

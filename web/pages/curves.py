@@ -71,11 +71,14 @@ def _panels(curves: Curves) -> tuple[_Panel, _Panel]:
 
 
 def published_end(price: Series) -> datetime | None:
-    """The instant from which prices are no longer published, None where none or all of them are."""
-    settled = np.flatnonzero(price.kinds == Kind.SETTLED)
-    if not settled.size or settled[-1] + 1 == len(price):
+    """The instant from which prices are no longer published, None where none or all of them are.
+
+    A price worked out from another region's published one (an estimate) counts as published.
+    """
+    published = np.flatnonzero(price.kinds <= Kind.ESTIMATE)
+    if not published.size or published[-1] + 1 == len(price):
         return None
-    return price.start + SLOT * int(settled[-1] + 1)
+    return price.start + SLOT * int(published[-1] + 1)
 
 
 def windows(entries: Iterable[SlotEntry]) -> tuple[Window, ...]:

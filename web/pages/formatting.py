@@ -67,7 +67,7 @@ def gbp(value: Number) -> str:
     if parsed is None:
         return UNKNOWN
     size = abs(parsed)
-    decimals = 0 if size >= 10_000 else 3 if 0 < size < 0.1 else 2
+    decimals = 0 if size >= 10_000 else 3 if 0.0005 <= size < 0.1 else 2
     text = number(parsed, decimals)
     return f"{MINUS}£{text[1:]}" if text.startswith(MINUS) else f"£{text}"
 
@@ -81,7 +81,7 @@ def pence(value: Number) -> str:
 def percent(value: Number, decimals: int = 1) -> str:
     """A share (1.0 = everything) as per cent."""
     parsed = parse(value)
-    return UNKNOWN if parsed is None else f"{number(parsed * 100, decimals)}{_THIN}%"
+    return UNKNOWN if parsed is None else f"{number(parsed * 100, decimals if parsed else 0)}{_THIN}%"
 
 
 def percentage(value: Number) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from audit.record import Record
-from web.pages.formatting import adaptive, duration, gbp, kg, number, percent, sentence, span, words
+from web.pages.formatting import MINUS, adaptive, duration, gbp, kg, number, percent, sentence, span, words
 
 Names = Mapping[str, str]
 Body = Mapping[str, Any]
@@ -17,6 +18,13 @@ REJECTIONS = {
 }
 
 
+def reason_words(reason: str, names: Names) -> str:
+    """A recorded reason for people: site ids as names, GBP as a pound sign."""
+    ids = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    named = re.sub(rf"\b({ids})\b", lambda found: names[found[1]], reason) if ids else reason
+    return sentence(re.sub(r"GBP (-?)(?=\d)", lambda found: f"{MINUS if found[1] else ''}£", named))
+
+
 def reject_words(code: str | None) -> str:
     """Why an option was not taken, in words."""
     return "not needed" if code is None else REJECTIONS.get(code, words(code))
@@ -24,9 +32,9 @@ def reject_words(code: str | None) -> str:
 
 def _decision(body: Body, names: Names) -> str:
     if body["verdict"] == "counter":
-        return f"Could not be placed: {body['reason']}"
+        return f"Could not be placed: {reason_words(body['reason'], names)}"
     if body["verdict"] == "withdraw":
-        return f"Withdrawn: {body['reason']}"
+        return f"Withdrawn: {reason_words(body['reason'], names)}"
     verb = "Moved to" if body["verdict"] == "move" else "Awarded to"
     site = names.get(body["site_id"], body["site_id"])
     runs = body["runs"]

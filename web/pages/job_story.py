@@ -47,6 +47,7 @@ def story(services: Services, job: Job) -> dict[str, Any]:
     plan = [entry for entry in entries if entry.leg is Leg.PLAN]
     baseline = [entry for entry in entries if entry.leg is Leg.BASELINE]
     records, record_count = services.log.records(job_id=job.job_id, limit=MOST_RECORDS)
+    decision = newest(records, "decision")
     site = services.sites.get(job.site_id) if job.site_id else None
     savings = savings_by_job(services.ledger.totals_by_job([job.job_id]))
     return {
@@ -60,12 +61,21 @@ def story(services: Services, job: Job) -> dict[str, Any]:
         "baseline_site": baseline[0].site_id if baseline else None,
         "savings": next(iter(savings), None),
         "delivery": delivery(plan),
-        "decision": newest(records, "decision"),
+        "decision": decision,
+        **explained(services, decision),
         "records": records,
         "record_count": record_count,
         "output": services.dispatcher.output(job.job_id) if job.command else None,
         **chart(services, job, site, plan, baseline),
     }
+
+
+def explained(services: Services, decision: Record | None) -> dict[str, Any]:
+    """A decision in the words that are ready, and whether better ones may be asked for."""
+    if decision is None:
+        return {}
+    advisor = services.advisor
+    return {"explanation": advisor.at_hand(decision.body), "ask_advisor": advisor.may_reword(decision.body)}
 
 
 def entered(job: Job, plan: Sequence[SlotEntry]) -> frozenset[JobStatus]:

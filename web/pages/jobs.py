@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from accounting.savings import JobSavings, savings_by_job
 from core.errors import Conflict, NotFound
 from core.job import FlexibilityType, Job, JobStatus
 from web.actions import cancel_job
+from web.api.job_facts import latest_decision
 from web.pages.formatting import sentence
 from web.pages.frame import live
 from web.pages.job_story import story
@@ -77,6 +78,17 @@ def show(job_id: str) -> ResponseReturnValue:
     if job.status.terminal:
         response.headers["HX-Retarget"] = "#job"
         response.headers["HX-Reswap"] = "outerHTML"
+    return response
+
+
+@blueprint.get("/<job_id>/explanation")
+def explanation(job_id: str) -> ResponseReturnValue:
+    """The part of a job's page that explains its latest decision, in the advisor's best words."""
+    services = services_of_request()
+    found = services.advisor.explain(latest_decision(services, job_id).body)
+    names = site_names(services)
+    response = make_response(render_template("_explanation.html", explanation=found, site_names=names))
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from core.errors import Conflict, InputError, NotFound
+from core.errors import InputError
 from core.job import JobRequest
 from core.site import Site
 from core.slots import slot_ceil
@@ -45,8 +45,6 @@ def send() -> ResponseReturnValue:
             job = submit_job(services, wanted)
         except InputError as error:
             sent.refuse_input(error)
-        except (Conflict, NotFound) as error:
-            sent.refuse("", str(error), error.remedy)
         else:
             flash(f"Accepted: {job.job_name}. Slackwater is now finding its best half-hours.")
             return redirect(url_for("jobs.show", job_id=job.job_id), code=303)

@@ -278,6 +278,7 @@ def test_plan_and_bookings_together_never_exceed_the_headroom(
     assert np.all((held == 0) | (held + planned <= plan.headroom_kw))
 
 
+@settings(deadline=None)
 @given(minutes=st.integers(0, 10**6))
 def test_a_slot_id_names_its_site_and_start(minutes: int) -> None:
     start = NOW + timedelta(minutes=minutes)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.advisor.build import build_advisor
 from agents.energy.build import build_energy
 from agents.energy.zones import ZONES
 from agents.job.agent import JobAgent
@@ -255,6 +256,7 @@ class FakeStatus:
     last: TickRecord | None = None
     last_error: str | None = None
     next_at: datetime | None = None
+    dispatch_errors: int = 0
 
 
 class FakeLoop:
@@ -417,6 +419,7 @@ def services_of(house: House, settings: Settings, sites: SiteAgent, log: Any) ->
         bookings=house.bookings,
         log=log,
         desk=desk,
+        advisor=build_advisor(settings),
         database=house.database,
         version="0.1.0",
     )

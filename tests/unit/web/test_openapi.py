@@ -22,6 +22,7 @@ ROUTES = {
     "/api/jobs": {"get", "post"},
     "/api/jobs/{job_id}": {"get"},
     "/api/jobs/{job_id}/cancel": {"post"},
+    "/api/jobs/{job_id}/explanation": {"get"},
     "/api/jobs/{job_id}/output": {"get"},
     "/api/jobs/{job_id}/schedule": {"post"},
     "/api/schedule-all": {"post"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -11,13 +12,16 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from audit.record import BODIES, Record
 from core.job import JobStatus
 from core.series import Kind, Series, Unit
 from tests.browser.fakes import addresses, empty_house, full_house
 from tests.unit.web.fakes import NOW, BrokenLog, House
 from web.application import create_app
+from web.pages.bundle import Bundle
 from web.pages.curves import Curves, chart_data, drawing, published_end, scale, windows
 from web.pages.formatting import adaptive, duration, gbp, kg, local, number, pence, percent, span, utc
+from web.pages.headlines import headline
 from web.pages.job_form import JobForm
 from web.pages.verification import VerificationRun
 
@@ -215,7 +219,7 @@ def test_the_preview_is_a_panel_for_htmx_and_a_page_for_everyone_else(client: Fl
 def test_an_incomplete_preview_says_what_is_missing(client: FlaskClient) -> None:
     panel = client.post("/submit/preview", data=fields(client, latest_finish=""), headers=FRAGMENT)
     assert panel.status_code == 200
-    assert "Not yet a complete job" in panel.text
+    assert "It cannot be submitted like this" in panel.text
     assert "Latest finish" in panel.text
 
 
@@ -351,6 +355,55 @@ def test_a_second_verification_joins_the_one_under_way() -> None:
     assert len(runs) == 2
 
 
+def test_the_state_of_a_verification_is_a_panel_for_htmx_and_the_audit_page_otherwise(client: FlaskClient) -> None:
+    assert "<html" not in client.get("/audit/verify", headers=FRAGMENT).text
+    assert client.get("/audit/verify", headers=PAGE).headers["Location"] == "/audit#verify"
+
+
+def record(kind: str, **body: object) -> Record:
+    return Record(7, "0" * 64, "0" * 64, kind, NOW, dict(body), b"{}")
+
+
+def test_every_kind_of_record_has_a_headline_in_words() -> None:
+    names = {"norway": "Kristiansand"}
+    counter = record("decision", verdict="counter", reason="norway is full and GBP -1.50 too dear")
+    withdrawn = record("decision", verdict="withdraw", reason="its deadline has passed")
+    moved = record(
+        "decision",
+        verdict="move",
+        site_id="norway",
+        runs=[{"start": "2026-11-20T16:00:00Z", "end": "2026-11-20T17:00:00Z"}],
+        cost_gbp="3.00",
+        baseline_cost_gbp="2.50",
+    )
+    snapshot = record(
+        "feed_snapshot",
+        feed="octopus-agile",
+        quantity="price",
+        zone="GB-C",
+        valid_from="2026-11-20T16:00:00Z",
+        valid_to="2026-11-21T16:00:00Z",
+        raw_bytes=2048,
+    )
+    recovery = record("recovery", torn_bytes=12, acknowledged=False, quarantine_path="decisions.jsonl.torn-1")
+    assert headline(counter, names) == "Could not be placed: Kristiansand is full and −£1.50 too dear."
+    assert headline(withdrawn, names) == "Withdrawn: Its deadline has passed."
+    assert headline(moved, names) == "Moved to Kristiansand, Fri 20 Nov 16:00–17:00 UTC, £0.50 above its baseline."
+    assert headline(snapshot, names).startswith("Octopus-agile gave price for GB-C, Fri 20 Nov 16:00 – Sat 21 Nov")
+    assert headline(recovery, names) == "12 bytes of an unfinished line were moved to decisions.jsonl.torn-1."
+    assert set(BODIES) == {"decision", "round", "delivery", "booking", "feed_snapshot", "recovery"}
+
+
+def test_a_new_build_of_the_assets_is_picked_up(tmp_path: Path) -> None:
+    bundle = Bundle(tmp_path)
+    assert bundle.names() == {}
+    manifest = tmp_path / "manifest.json"
+    for built in ("app-A.js", "app-B.js"):
+        manifest.write_text(f'{{"app.js": "{built}"}}')
+        os.utime(manifest, ns=(0, len(built) + ord(built[4])))
+        assert bundle.names() == {"app.js": built}
+
+
 def test_a_log_that_cannot_be_written_is_said_on_the_audit_page(busy: House) -> None:
     from dataclasses import replace
 
@@ -411,6 +464,7 @@ def test_figures_read_with_units_sense_and_a_true_minus() -> None:
     assert number("12.5", 1) == "12.5"
     assert number(None) == number(float("nan")) == number("x") == "–"
     assert gbp(-0.034) == "−£0.034"
+    assert gbp(0.0001) == gbp(-0.0001) == "£0.00"
     assert gbp(12.3) == "£12.30"
     assert gbp("12345.6") == "£12\N{NARROW NO-BREAK SPACE}346"
     assert pence(-0.0123) == "−1.2"

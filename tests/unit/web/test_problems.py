@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -112,6 +112,7 @@ def test_what_is_no_object_is_said_of_the_body() -> None:
     assert errors_of([1])[0]["field"] == "body"
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
 def test_any_value_can_be_shown_back(value: Any) -> None:
     shown = safe(value)

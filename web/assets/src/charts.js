@@ -36,30 +36,29 @@ function draw(figure) {
   if (known?.text === text) return;
   const data = JSON.parse(text);
   figure.classList.add("enhanced");
-  const chart = known?.chart ?? init(canvas, null, { renderer: "canvas" });
   const option = () => OPTIONS[data.type](data, palette(), canvas.clientWidth);
-  chart.setOption(option(), true);
-  if (!known) new ResizeObserver(() => resize(canvas)).observe(canvas);
-  drawn.set(canvas, { chart, text, option });
+  const entry = known ?? { chart: init(canvas, null, { renderer: "canvas" }) };
+  Object.assign(entry, { text, option });
+  drawn.set(canvas, entry);
+  entry.chart.setOption(option(), true);
+  if (!known) {
+    entry.observer = new ResizeObserver(() => {
+      entry.chart.resize();
+      entry.chart.setOption(entry.option(), true);
+    });
+    entry.observer.observe(canvas);
+  }
 }
 
-function resize(canvas) {
-  const { chart, option } = drawn.get(canvas);
-  if (!canvas.isConnected) {
-    chart.dispose();
-    drawn.delete(canvas);
-    return;
-  }
-  chart.resize();
-  chart.setOption(option(), true);
+function forget(canvas) {
+  const { chart, observer } = drawn.get(canvas);
+  observer.disconnect();
+  chart.dispose();
+  drawn.delete(canvas);
 }
 
 function drawAll() {
-  for (const [canvas, { chart }] of drawn) {
-    if (canvas.isConnected) continue;
-    chart.dispose();
-    drawn.delete(canvas);
-  }
+  for (const canvas of drawn.keys()) if (!canvas.isConnected) forget(canvas);
   for (const figure of document.querySelectorAll("figure[data-chart]")) draw(figure);
 }
 

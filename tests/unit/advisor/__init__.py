@@ -1,0 +1,1 @@
+"""The advisor: its rules, its check, its model."""
