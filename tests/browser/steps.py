@@ -31,7 +31,7 @@ class Followed:
 
 def hours_from_now(page: Page, hours: float) -> str:
     """A value for a time field; the form's own deadline is a day from the server's now."""
-    default = datetime.fromisoformat(page.get_by_label("Latest finish").input_value())
+    default = datetime.fromisoformat(page.get_by_label("Latest finish").get_attribute("value") or "")
     return f"{default - timedelta(hours=24) + timedelta(hours=hours):%Y-%m-%dT%H:%M}"
 
 
@@ -49,6 +49,8 @@ def submit_and_follow(page: Page, name: str) -> Followed:
     """Submit a job with a command by the form and watch its page, without reloading it, until the job has ended."""
     page.goto("/submit")
     fill_job(page, name, command=COMMAND)
+    page.get_by_role("textbox", name="Earliest start").fill(hours_from_now(page, 3))
+    page.get_by_label("Latest finish").fill(hours_from_now(page, 9))
     page.get_by_role("button", name="Submit job").click()
     page.wait_for_url(re.compile("/jobs/"))
     page.evaluate(WATCH)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import requests
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from core.settings import Settings
 from tests.conftest import ROOT
@@ -30,10 +30,17 @@ def services_of(bench: Bench) -> Services:
     return Services(**parts)
 
 
+class Quiet(WSGIRequestHandler):
+    """Handles requests without a word on standard error, which belongs to the command under test."""
+
+    def log(self, *_: object) -> None:
+        """Nothing."""
+
+
 @contextmanager
 def served(bench: Bench) -> Iterator[str]:
     """The address of a bench served on loopback by threads of this process."""
-    server = make_server("127.0.0.1", 0, create_app(services_of(bench)), threaded=True)
+    server = make_server("127.0.0.1", 0, create_app(services_of(bench)), threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -74,17 +81,20 @@ class Serving:
                 start_new_session=True,
             )
         made = cls(process, f"http://127.0.0.1:{port}")
-        made._await_ready(folder)
+        try:
+            made._await_ready(folder)
+        except BaseException:
+            made.kill()
+            raise
         return made
 
     def _await_ready(self, folder: Path) -> None:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and self.process.poll() is None:
-            with suppress(requests.ConnectionError):
+            with suppress(requests.RequestException):
                 if requests.get(f"{self.url}/health/ready", timeout=5).ok:
                     return
             time.sleep(0.05)
-        self.kill()
         raise RuntimeError(f"no server: {(folder.parent / 'server.log').read_text()[-2000:]}")
 
     def members(self) -> set[int]:

@@ -7,15 +7,17 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from audit.verify import verify
+from beckn.models import SlotFilter
 from core.errors import Conflict, NotFound
 from core.ledger import Leg
 from core.slots import SLOT
-from beckn.models import SlotFilter
-from tests.house import START, Bench
+from tests.house import START, Bench, small_site
 
 
 def test_buyers_and_plans_never_take_the_same_headroom(tmp_path: Path):
@@ -58,6 +60,39 @@ def test_buyers_and_plans_never_take_the_same_headroom(tmp_path: Path):
     assert bought == len(offered) - len({slot.slot_id for slot in offered} - {b.slot_id for b in sold(bench)})
     assert_fits(bench)
     assert verify(tmp_path / "decisions.jsonl").ok
+    house.close()
+
+
+def test_a_booking_asked_for_while_a_plan_is_put_in_force_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    bench = Bench.build(tmp_path, sites=(small_site("london"),))
+    house = bench.house
+    house.loop.tick("schedule")
+    job = bench.submit("fixed", power_kw=60)
+    slot = next(found for found in house.desk.search(SlotFilter()) if found.start == START + SLOT)
+    apply_plan, tried, answers = house.ledger.apply_plan, threading.Event(), []
+
+    def buy() -> None:
+        tried.set()
+        try:
+            answers.append(house.desk.confirm(slot.slot_id, "theirs", slot.power_kw))
+        except Conflict as error:
+            answers.append(error)
+
+    buyer = threading.Thread(target=buy)
+
+    def slowly(*arguments: Any, **named: Any) -> int:
+        buyer.start()
+        assert tried.wait(5)
+        buyer.join(0.2)
+        assert not answers, "booked while the plan was between the log and the ledger"
+        return apply_plan(*arguments, **named)
+
+    monkeypatch.setattr(house.ledger, "apply_plan", slowly)
+    assert house.loop.tick("job").outcome == "planned"
+    buyer.join()
+    assert bench.rows(job)
+    assert isinstance(answers[0], Conflict)
+    assert_fits(bench)
     house.close()
 
 

@@ -44,7 +44,7 @@ class GatedSolver:
     def solve(self, *arguments: Any) -> Any:
         self.count += 1
         self.asked.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if self.faults:
             raise self.faults.pop()
         return InlineSolver().solve(*arguments)
@@ -79,7 +79,7 @@ def test_a_request_while_a_tick_is_solving_is_not_lost(gated: tuple[House, Gated
     house, solver = gated
     first = submit(house, "first")
     house.loop.start()
-    assert solver.asked.wait(10)
+    assert solver.asked.wait(60)
     second = submit(house, "second")
     house.loop.request_tick("job")
     assert house.loop.status().ticking
@@ -105,7 +105,7 @@ def test_a_tick_that_fails_is_shown_and_tried_again(gated: tuple[House, GatedSol
     solver.faults = [SolverFailed("no usable solution"), MemoryError("much too large")]
     job = submit(house)
     house.loop.start()
-    assert solver.asked.wait(10)
+    assert solver.asked.wait(60)
     solver.gate.set()
     eventually(lambda: house.jobs.get(job.job_id).status is JobStatus.SCHEDULED)
     eventually(lambda: len(house.ticks.latest()) >= 3)
@@ -175,7 +175,7 @@ def test_stopping_lets_the_tick_under_way_end_and_closes_the_solver(gated: tuple
     house, solver = gated
     job = submit(house)
     house.loop.start()
-    assert solver.asked.wait(10)
+    assert solver.asked.wait(60)
     threading.Timer(0.1, solver.gate.set).start()
     house.loop.stop()
     assert house.jobs.get(job.job_id).status is JobStatus.SCHEDULED

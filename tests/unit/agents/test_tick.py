@@ -352,3 +352,55 @@ def test_a_site_without_figures_is_left_out_and_its_begun_jobs_keep_their_rows(b
     assert bench.tick().placed == 1
     assert bench.course(job) == course
     assert bench.job(other).site_id != "oslo"
+
+
+@pytest.mark.parametrize("kind", ["pausable", "throttlable"])
+def test_a_job_under_way_whose_rest_has_no_place_just_now_pauses_and_completes_later(bench: Bench, kind: str):
+    job = bench.submit(kind, max_price_gbp_per_kwh=5, latest_finish=START + 24 * SLOT)
+    bench.tick()
+    bench.clock.set(bench.rows(job)[0].slot_start)
+    bench.house.dispatcher.dispatch()
+    tick = bench.house.loop._tick
+    energy, dear = tick._with.energy, [10.0]
+
+    class Dear:
+        """A forecast that rises beyond the job's limit, for a while."""
+
+        def quote(self, zones, start, slots):
+            quote = energy.quote(zones, start, slots)
+            return replace(quote, price={z: replace(s, values=s.values + dear[0]) for z, s in quote.price.items()})
+
+        def observed(self, *args):
+            return energy.observed(*args)
+
+    tick._with = replace(tick._with, energy=Dear())
+    bench.clock.advance(SLOT / 2)
+    for _ in range(3):
+        assert bench.tick().unserved == 1
+    assert [body["verdict"] for body in bench.decisions(job)] == ["award", "withdraw"], "said once"
+    bench.clock.advance(SLOT / 2)
+    bench.house.dispatcher.dispatch()
+    assert bench.status(job) is JobStatus.PAUSED
+    dear[0] = 0.0
+    while not bench.status(job).terminal and bench.clock.now() < START + 30 * SLOT:
+        bench.tick()
+        bench.clock.advance(SLOT)
+        bench.house.dispatcher.dispatch()
+    assert bench.status(job) is JobStatus.COMPLETED, bench.job(job).reason
+
+
+def test_a_job_under_way_that_never_gets_its_rest_fails_with_a_reason_when_its_window_has_no_room(bench: Bench):
+    job = bench.submit("pausable", latest_finish=START + 24 * SLOT)
+    bench.tick()
+    bench.clock.set(bench.rows(job)[0].slot_start)
+    bench.house.dispatcher.dispatch()
+    bench.house.ledger.drop_plan(job.job_id, bench.clock.now() + SLOT)
+    states = []
+    while not bench.status(job).terminal and bench.clock.now() < START + 26 * SLOT:
+        bench.clock.advance(SLOT)
+        bench.house.dispatcher.dispatch()
+        states.append(bench.status(job))
+    assert len(states) > 5
+    assert set(states[:-1]) == {JobStatus.PAUSED}
+    assert states[-1] is JobStatus.FAILED
+    assert bench.job(job).reason

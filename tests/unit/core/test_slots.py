@@ -20,7 +20,8 @@ from core.slots import (
     slots_between,
 )
 
-INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC))
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+INSTANTS = st.timedeltas(timedelta(0), timedelta(days=22_000)).map(lambda since: EPOCH + since)
 
 
 def periods_of(day: date) -> list[int]:
