@@ -1,6 +1,6 @@
 # Everything a person or CI does with Slackwater. `make` alone lists the targets.
 #
-# Stamp files make repeated runs quick: .venv/.python, .venv/.run, .venv/.dev and web/static/.built.
+# Stamp files make repeated runs quick: .venv/.python, .venv/.run, .venv/.dev, .venv/.compiled and web/static/.built.
 # All paths are relative, so a clone may lie anywhere, also in a folder with spaces in its name.
 
 .DEFAULT_GOAL := help
@@ -19,10 +19,10 @@ asset_sources := $(wildcard web/assets/*.mjs web/assets/package*.json web/assets
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/.run web/static/.built ## install, build the assets, serve on http://127.0.0.1:5000
+run: .venv/.compiled web/static/.built ## install, build the assets, serve on http://127.0.0.1:5000
 	$(python) app.py serve
 
-test: .venv/.dev web/static/.built ## run all tests, with coverage of lines and branches
+test: .venv/.dev .venv/.compiled web/static/.built ## run all tests, with coverage of lines and branches
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| echo "No Chromium: browser tests will be skipped. Debian, Ubuntu: apt-get install chromium" >&2
 	@$(python) -c 'import socket; socket.create_connection(("127.0.0.1", 5432), 1)' 2>/dev/null \
@@ -45,7 +45,7 @@ types: .venv/.dev ## mypy, strict
 imports: .venv/.dev ## import-linter: dependencies point inward
 	.venv/bin/lint-imports
 
-bench: .venv/.run ## plan seeded instances and let the independent referee judge the plans
+bench: .venv/.compiled ## plan seeded instances and let the independent referee judge the plans
 	$(python) -m benchmarks
 
 assets: web/static/.built ## bundle style, htmx and charts into web/static
@@ -80,6 +80,11 @@ clean: ## remove what make made; the data in var/ stays
 	@touch $@
 
 # npm of the machine where it is recent enough, else the one of the PyPI wheel, inside .venv.
+.venv/.compiled: .venv/.run $(wildcard agents/job/kernels/*.py agents/job/orders.py)
+	@echo "Compiling the bids, once"
+	@$(python) -c 'from agents.negotiation import warm_up; warm_up()'
+	@touch $@
+
 web/static/.built: .venv/.python requirements-node.lock $(asset_sources)
 	@set -e; \
 	if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then \

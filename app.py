@@ -177,7 +177,9 @@ def _add_offline_commands(commands: argparse._SubParsersAction[argparse.Argument
     plan.add_argument("instance", type=Path, help=".json or .json.gz")
     plan.add_argument("--out", type=Path, help="write the plan here (default: standard output)")
     plan.add_argument("--time-limit", type=_positive, default=10.0, metavar="S", help="seconds (default 10)")
-    plan.add_argument("--seed", type=_natural, default=0, help="of the search (default 0); the same gives the same plan")
+    plan.add_argument(
+        "--seed", type=_natural, default=0, help="of the search (default 0); the same gives the same plan"
+    )
     replay = commands.add_parser("replay", help="run the whole system over recorded figures and a job trace")
     replay.add_argument("--data", type=Path, required=True, help="folder of recorded figures")
     replay.add_argument("--from", dest="start", required=True, help="first day, such as 2023-03-01")

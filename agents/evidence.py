@@ -11,7 +11,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from accounting.baselines import POLICY
-from agents.messages import EnergyQuote, Option
+from agents.messages import Award, Counter, EnergyQuote, Option
 from agents.negotiation import Outcome
 from audit.record import (
     CounterOfferBody,
@@ -25,7 +25,7 @@ from audit.record import (
     SolverBody,
     dec,
 )
-from core.instance import Assignment, Instance, Plan, Unserved
+from core.instance import Instance, Plan
 from core.job import Job
 from core.ledger import SlotEntry, Totals
 from core.slots import SLOT, format_utc
@@ -112,7 +112,7 @@ def _feeds(facts: Facts) -> list[FeedUse]:
 def award_body(
     facts: Facts,
     job: Job,
-    assignment: Assignment,
+    award: Award,
     moved: bool,
     options: Sequence[Option],
     rows: Sequence[SlotEntry],
@@ -125,25 +125,23 @@ def award_body(
     return DecisionBody(
         **_common(facts, job, baseline),
         verdict="move" if moved else "award",
-        site_id=assignment.site,
-        runs=[
-            RunBody(start=_at(facts, a), end=_at(facts, b), power_kw=dec(power, 6)) for a, b, power in assignment.runs
-        ],
-        reason=award_reason(assignment, options),
+        site_id=award.site_id,
+        runs=[RunBody(start=_at(facts, a), end=_at(facts, b), power_kw=dec(power, 6)) for a, b, power in award.runs],
+        reason=award_reason(award, options),
         options=shown,
         chosen_id=chosen,
         counter_offers=[],
         cost_gbp=dec(totals.cost_gbp, 6),
         carbon_kg=dec(totals.carbon_kg, 6),
         data_kinds=_kinds([*rows, *baseline]),
-        sources=_sources(facts, {assignment.site, *(row.site_id for row in baseline)}),
+        sources=_sources(facts, {award.site_id, *(row.site_id for row in baseline)}),
     )
 
 
 def refusal_body(
     facts: Facts,
     job: Job,
-    unserved: Unserved,
+    counter: Counter,
     withdrawn: bool,
     options: Sequence[Option],
     baseline: Sequence[SlotEntry],
@@ -154,33 +152,32 @@ def refusal_body(
         **_common(facts, job, baseline),
         verdict="withdraw" if withdrawn else "counter",
         runs=[],
-        reason=unserved.reason,
+        reason=counter.reason,
         options=shown,
         counter_offers=[
-            CounterOfferBody(change=offer.change, extra_gbp=dec(offer.extra_gbp, 6))
-            for offer in unserved.counter_offers
+            CounterOfferBody(change=offer.change, extra_gbp=dec(offer.extra_gbp, 6)) for offer in counter.offers
         ],
         data_kinds=_kinds(baseline),
         sources=_sources(facts, {option.site for option in options}),
     )
 
 
-def award_reason(assignment: Assignment, options: Sequence[Option]) -> str:
+def award_reason(award: Award, options: Sequence[Option]) -> str:
     """Why here and why then, from the options at the final prices."""
     taken = next((option for option in options if option.reject is None), None)
     others = [option for option in options if option.reject is not None]
     if taken is None or not others:
-        return f"{assignment.site} is the only site that can take it in its window"
+        return f"{award.site_id} is the only site that can take it in its window"
     nearest = min(others, key=lambda option: option.priced_gbp)
     extra = nearest.priced_gbp - taken.priced_gbp
     if extra >= 0:
         return (
-            f"{assignment.site} is the cheapest at the final prices, energy, carbon and scarcity counted; "
+            f"{award.site_id} is the cheapest at the final prices, energy, carbon and scarcity counted; "
             f"the next best is {nearest.site} at GBP {extra:.2f} more"
         )
     return (
         f"{nearest.site} would be GBP {-extra:.2f} cheaper but has no whole block of headroom left; "
-        f"{assignment.site} is the best that fits"
+        f"{award.site_id} is the best that fits"
     )
 
 

@@ -125,7 +125,12 @@ class NegotiationLoop:
             self._bring_forward(DEBOUNCE_S)
 
     def tick(self, trigger: str) -> TickRecord:
-        """Run one tick now, after any that is under way; never raises for a plan that failed."""
+        """Run one tick now, after any that is under way; never raises for a plan that failed.
+
+        :raises Unavailable: when another process leads, because only the leader plans.
+        """
+        if self._scheduler is not None and not self._leading:
+            raise Unavailable("this process does not lead, so it does not plan", remedy="Ask the one that leads.")
         with self._one_at_a_time:
             self._again.clear()
             started, began = self._with.clock.now(), time.monotonic()
@@ -212,8 +217,13 @@ class NegotiationLoop:
             scheduler.modify_job("tick", next_run_time=soon)
 
     def _lead(self) -> None:
-        """Take the lead when no other process has it; the feeds are asked before the first tick."""
-        if self._leading or self._guarded("lead", self._lease.acquire) is not True:
+        """Take or keep the lead, or note that it is lost; the feeds are asked before the first tick."""
+        holds = self._guarded("lead", self._lease.acquire) is True
+        if holds == self._leading:
+            return
+        if not holds:
+            logger.error("the lead is lost: another process ticks and dispatches until this one has it again")
+            self._leading = False
             return
         self._guarded("recover", self._dispatcher.recover)
         self._guarded("refresh", self._with.energy.refresh)

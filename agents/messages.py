@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.instance import Assignment, CounterOffer, Instance
+from core.instance import CounterOffer, Run
 from core.series import FloatArray, Series
 
 
@@ -60,13 +60,11 @@ class CapacityQuote:
 
 @dataclass(frozen=True, slots=True)
 class Award:
-    """From the policy agent to a job: this is where and when you run."""
+    """From the policy agent to a job: this is where and when you run, in slots of the instance."""
 
     job_id: str
     site_id: str
-    assignment: Assignment
-    start: datetime
-    """the instant of slot 0 of the assignment"""
+    runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Counter:
 
     job_id: str
     reason: str
-    offers: tuple[CounterOffer, ...]
+    offers: tuple[CounterOffer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +99,3 @@ class Option:
     carbon_kg: float
     priced_gbp: float
     reject: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """The clearing problem of one tick: the instance, and the quotes it was made of."""
-
-    instance: Instance
-    energy: EnergyQuote
-    capacity: CapacityQuote

@@ -12,39 +12,13 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol
 
-from agents.negotiation import Effort, Outcome, negotiate
+from agents.negotiation import Effort, Outcome, negotiate, warm_up
 from core.errors import SolverFailed
 from core.instance import Instance
 
 GRACE_S = 15.0
 WATCH_S = 2.0
 WARM_UP_S = 90.0
-REHEARSAL = {
-    "name": "rehearsal",
-    "start": "2023-03-01T00:00Z",
-    "slots": 2,
-    "carbon_price_gbp_per_tonne": 0,
-    "sites": [
-        {
-            "id": "site",
-            "region": "GB",
-            "headroom_kw": [1, 2],
-            "price_gbp_per_kwh": [1, 2],
-            "carbon_g_per_kwh": [0, 0],
-            "pue": 1,
-        }
-    ],
-    "jobs": [
-        {"id": kind, "kind": kind, "earliest_slot": 0, "latest_slot": 2, "sites": ["site"], "unserved_penalty_gbp": 9}
-        | (
-            {"levels": [{"power_kw": 1, "work_per_slot": 1}], "work": 1}
-            if kind == "elastic"
-            else {"power_kw": 1, "duration_slots": 1}
-        )
-        for kind in ("block", "pausable", "elastic")
-    ],
-}
-"""an instance with a job of each kind, one more than there is room for in the cheaper slot"""
 
 
 class Solver(Protocol):
@@ -90,12 +64,12 @@ class ProcessSolver:
                 raise SolverFailed("the process that negotiates ended by itself (out of memory?)") from error
 
     def warm_up(self) -> None:
-        """Start the process and have it rehearse, so that the first tick need not wait for imports and compilation.
+        """Start the process so that the first tick need not wait for imports and compilation.
 
-        A rehearsal that takes longer goes on, and the first tick waits for its end.
+        Where that takes longer it goes on, and the first tick waits for its end.
         """
         with self._lock, contextlib.suppress(FutureTimeout, BrokenProcessPool):
-            (self._pool or self._started()).submit(_rehearse).result(timeout=WARM_UP_S)
+            (self._pool or self._started()).submit(warm_up).result(timeout=WARM_UP_S)
 
     def close(self) -> None:
         with self._lock:
@@ -117,11 +91,6 @@ class ProcessSolver:
             process.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
-
-
-def _rehearse() -> None:
-    """Negotiate three small jobs, so that all that is imported and compiled on first use is there."""
-    negotiate(Instance.model_validate(REHEARSAL))
 
 
 def _end_with(parent: int) -> None:

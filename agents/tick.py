@@ -23,7 +23,7 @@ from agents.energy.agent import EnergyAgent
 from agents.evidence import Facts, award_body, refusal_body, round_body
 from agents.job.agent import JobAgent
 from agents.job.demand import Demand
-from agents.messages import EnergyQuote
+from agents.messages import Counter, EnergyQuote
 from agents.negotiation import Effort, Outcome
 from agents.proposal import Figures, demands, figures, instance_of, planned_kw
 from agents.site.agent import SiteAgent
@@ -33,7 +33,7 @@ from audit.log import AuditLog
 from audit.record import Body
 from core.clock import Clock
 from core.errors import PlanTooLate
-from core.instance import Instance, Plan, Unserved
+from core.instance import Instance, Plan
 from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry, TickRecord
 from core.series import Kind
@@ -156,7 +156,7 @@ class Tick:
         reasons = {
             job.job_id: f"its window closed before it could be placed: {job.reason or 'no room'}" for job in late
         }
-        ended = [Unserved(job=job.job_id, reason=reasons[job.job_id]) for job in late]
+        ended = [Counter(job.job_id, reasons[job.job_id]) for job in late]
         bodies = [refusal_body(facts, job, end, True, (), ()) for job, end in zip(late, ended, strict=True)]
         self._with.log.append_all([("decision", body) for body in bodies])
         for job in late:
@@ -204,8 +204,8 @@ class Tick:
         log_records = self._with.log.append_all(
             [("round", round_body(facts, trigger, instance, outcome, digest, path)), *(("decision", b) for b in bodies)]
         )
-        placed = {a.job: a.site for a in outcome.plan.assignments}
-        waiting = {u.job: u.reason for u in outcome.plan.unserved}
+        placed = {award.job_id: award.site_id for award in outcome.awards}
+        waiting = {counter.job_id: counter.reason for counter in outcome.counters}
         self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
         record = self._record(tick_id, trigger, started, table, outcome, log_records[0].seq, churn)
         scarcity = {price.site: price.headroom_gbp_per_kw_slot for price in outcome.plan.prices}
@@ -223,22 +223,29 @@ class Tick:
         standing = _coming(table)
         rows: list[SlotEntry] = []
         bodies: list[Body] = []
-        for assignment in outcome.plan.assignments:
-            job = jobs[assignment.job]
-            made = rows_of(job.job_id, Leg.PLAN, table.figures, place[assignment.site], assignment.runs)
+        for award in outcome.awards:
+            job = jobs[award.job_id]
+            made = rows_of(job.job_id, Leg.PLAN, table.figures, place[award.site_id], award.runs)
             rows += made
             before = standing.get(job.job_id)
             if before != _course(made):
                 options = outcome.options.get(job.job_id, ())
                 baseline = table.baseline.get(job.job_id, [])
-                bodies.append(award_body(facts, job, assignment, before is not None, options, made, baseline))
-        for unserved in outcome.plan.unserved:
-            job, before = jobs[unserved.job], standing.get(unserved.job)
-            if before is not None or job.reason != unserved.reason:
+                bodies.append(award_body(facts, job, award, before is not None, options, made, baseline))
+        for counter in outcome.counters:
+            job, before = jobs[counter.job_id], standing.get(counter.job_id)
+            if before is not None or self._told(job) != counter.reason:
                 options = outcome.options.get(job.job_id, ())
                 baseline = table.baseline.get(job.job_id, [])
-                bodies.append(refusal_body(facts, job, unserved, before is not None, options, baseline))
+                bodies.append(refusal_body(facts, job, counter, before is not None, options, baseline))
         return rows, bodies, churn(standing, rows)
+
+    def _told(self, job: Job) -> str | None:
+        """Why the job waits, as its owner was told last; of one under way only the log keeps that."""
+        if job.status in (JobStatus.PENDING, JobStatus.SCHEDULED):
+            return job.reason
+        records, _ = self._with.log.records(kind="decision", job_id=job.job_id, limit=1)
+        return str(records[0].body["reason"]) if records else None
 
     def _keep(self, instance: Instance) -> tuple[str, str]:
         """Store the instance by its digest, so that the plan can be derived again; path (relative) and digest."""
@@ -247,7 +254,9 @@ class Tick:
         path = self._terms.instances / f"{digest}.json.gz"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(gzip.compress(text, compresslevel=5, mtime=0))
+            part = path.with_suffix(".part")
+            part.write_bytes(gzip.compress(text, compresslevel=5, mtime=0))
+            part.replace(path)
         return f"{path.parent.name}/{path.name}", digest
 
     def _settle(self, now: datetime) -> None:

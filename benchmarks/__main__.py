@@ -20,8 +20,10 @@ PROMISED_WALL_S = 3.0
 PROMISED_GAP = 0.01
 TIME_LIMIT_S = 120
 CASES: tuple[dict[str, Any], ...] = (
-    {"jobs": 200, "sites": 13, "slots": 96},
-    {"jobs": 200, "sites": 13, "slots": 96, "carbon_cap_share": 0.35},
+    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.1},
+    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.3},
+    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.6},
+    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.6, "carbon_cap_share": 0.35},
     {"jobs": 1000, "sites": 13, "slots": 96},
     {"jobs": 10_000, "sites": 10, "slots": 96},
 )
@@ -56,6 +58,12 @@ class Result(NamedTuple):
         return self.wall_s < PROMISED_WALL_S and self.verdict.gap < PROMISED_GAP
 
 
+def name_of(case: dict[str, Any]) -> str:
+    """``jobs x sites x slots`` with what else is special."""
+    cap = " cap" if "carbon_cap_share" in case else ""
+    return f"{case['jobs']}x{case['sites']}x{case['slots']} {case.get('utilisation', 0.6):.0%}{cap}"
+
+
 def plan(case: dict[str, Any], folder: Path) -> Result:
     """Generate, plan in a process of its own, judge from the files."""
     instance = generate(**case)
@@ -66,9 +74,8 @@ def plan(case: dict[str, Any], folder: Path) -> Result:
     subprocess.run([*command, "--time-limit", str(TIME_LIMIT_S), "--seed", "1"], check=True, stdout=subprocess.DEVNULL)
     command_s = time.perf_counter() - started
     answer = referee.read(plan_file)
-    capped = "+cap" if "carbon_cap_share" in case else ""
     return Result(
-        f"{case['jobs']}x{case['sites']}x{case['slots']}{capped}",
+        name_of(case),
         referee.judge(referee.read(instance_file), answer),
         answer["wall_s"],
         command_s,
@@ -77,7 +84,7 @@ def plan(case: dict[str, Any], folder: Path) -> Result:
 
 def main() -> int:
     """Print the table; 1 when a plan is not valid or the promise is not kept."""
-    print("jobs x sites x slots, seed 1, 60 % utilisation; objective and bound in GBP, worked out by the referee")
+    print("jobs x sites x slots, share of the headroom asked for; objective and bound in GBP, by the referee")
     print(HEADER)
     results = []
     with tempfile.TemporaryDirectory() as folder:

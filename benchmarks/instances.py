@@ -129,7 +129,7 @@ def _figures(rng: Generator, climates: list[Climate], slots: int) -> tuple[Float
     evening = np.exp(-((hour - 18.5) ** 2) / 8)
     midday = np.exp(-((hour - 12.5) ** 2) / 10)
     wind = _noise(rng, len(climates), slots)
-    price = mean_price * (1 + 0.9 * evening - 1.5 * swing * midday - swing * wind)
+    price = mean_price * (1 + 0.9 * evening - swing * midday - 0.7 * swing * wind)
     carbon = mean_carbon * np.maximum(0.05, 1 + 0.3 * evening - swing * midday - 0.6 * swing * wind)
     pue = np.maximum(1.02, mean_pue + 0.04 * np.sin((hour - 9) / 24 * 2 * np.pi))
     return price, carbon, pue
@@ -137,7 +137,7 @@ def _figures(rng: Generator, climates: list[Climate], slots: int) -> tuple[Float
 
 def _draw_jobs(rng: Generator, jobs: int, sites: int, slots: int, utilisation: float) -> Drawn:
     few = utilisation * sites * slots / (jobs * TYPICAL_SHARE)
-    typical_slots = float(np.clip(few, min(8, slots / 6), slots / 3))
+    typical_slots = float(np.clip(few, min(12, slots / 6), slots / 3))
     duration = np.clip(typical_slots * rng.lognormal(-0.08, 0.4, jobs), 1, slots / 2).astype(np.int64)
     slack = rng.uniform(0.2, 1.0, jobs)
     window = np.minimum(slots, duration + np.ceil(slack * (slots - duration)).astype(np.int64))

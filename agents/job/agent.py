@@ -6,14 +6,13 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from store.jobs import JobRepository
-from store.sites import SiteRepository
-
 from core.clock import Clock
 from core.errors import Conflict, Forbidden, InputError
 from core.job import MAX_WINDOW, FlexibilityType, Job, JobRequest, JobStatus, capped_levels
 from core.site import Asset, Site
 from core.slots import SLOT, format_utc, slot_ceil, slot_floor
+from store.jobs import JobRepository
+from store.sites import SiteRepository
 
 GPU_KW = 1.05
 """IT power of one GPU with its share of the node: 8.4 kW measured maximum of an 8-GPU H100 node (arXiv 2412.08602)."""

@@ -18,7 +18,7 @@ from agents.site.agent import SiteAgent
 from agents.site.delivery import delivery_body
 from agents.site.executor import Executor, Exit
 from agents.site.local_executor import GRACE_S, LocalExecutor, output_tail
-from agents.site.metering import ASLEEP, least_slots, shortfall, suffices
+from agents.site.metering import ASLEEP, WORK_TOLERANCE_SLOTS, least_slots, shortfall, suffices, work_slots
 from agents.site.simulated_executor import SimulatedExecutor
 from agents.site.underway import Active, DispatchReport, End, Notes
 from audit.log import AuditLog
@@ -244,7 +244,7 @@ class Dispatcher:
     # -- following the rows --------------------------------------------------------------------------------------
 
     def _rowless(self, slot: datetime, rows: dict[str, SlotEntry], notes: Notes) -> None:
-        """Jobs under way that have no row now: pause those with rows to come, stop the others.
+        """Jobs under way that have no row now: pause those with rows to come or that may get some, stop the others.
 
         A job of any kind pauses in a gap: without a row it has no power.
         """
@@ -255,9 +255,20 @@ class Dispatcher:
             if later := self._ledger.entries(job_id=active.job.job_id, leg=Leg.PLAN, start=slot + SLOT):
                 self._guard(notes, self._pause, active, notes)
                 active.paused_until = later[0].slot_start
+            elif self._may_wait(active.job, slot):
+                self._guard(notes, self._pause, active, notes)
             else:
                 overdue.append(active)
         self._stop(overdue, OUT_OF_TIME)
+
+    def _may_wait(self, job: Job, slot: datetime) -> bool:
+        """Whether a job that may be interrupted has work left, and room for it in its window, for a later plan."""
+        if job.flexibility_type not in (FlexibilityType.PAUSABLE, FlexibilityType.THROTTLABLE):
+            return False
+        drawn = [row for row in self._ledger.entries(job_id=job.job_id, leg=Leg.PLAN) if row.delivered_kwh]
+        left = job.work_slots - work_slots(job, drawn)
+        fastest = max((level.work_per_slot for level in job.levels), default=1.0)
+        return WORK_TOLERANCE_SLOTS < left <= slots_between(slot + SLOT, job.window_end) * fastest
 
     def _follow(self, rows: dict[str, SlotEntry], notes: Notes) -> None:
         """Jobs under way that have a row now: resume them, and give them its power."""

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from agents.evidence import MOST_OPTIONS, Facts, award_body, award_reason, plan_digest, refusal_body, round_body
-from agents.messages import EnergyQuote, Option, RoundSummary
+from agents.messages import Award, Counter, EnergyQuote, Option, RoundSummary
 from agents.negotiation import Outcome, negotiate
 from audit.record import body_bytes
-from core.instance import Assignment, CounterOffer, Instance, Unserved
+from core.instance import CounterOffer, Instance
 from core.job import FlexibilityType, Job, Tier
 from core.ledger import Leg, SlotEntry
 from core.series import Kind, Series, Unit
@@ -51,7 +51,7 @@ JOB = Job(
     submitted_at=START,
     updated_at=START,
 )
-ASSIGNMENT = Assignment(job="job-1", site="s1", runs=((1, 3, 10.0),))
+AWARD = Award("job-1", "s1", ((1, 3, 10.0),))
 
 
 def row(slot: int, leg: Leg = Leg.PLAN, site: str = "s1", price: float = 0.2) -> SlotEntry:
@@ -67,7 +67,7 @@ def option(number: int, reject: str | None, priced: float = 1.0) -> Option:
 
 
 def award(options: tuple[Option, ...] = (), baseline: list[SlotEntry] | None = None, moved: bool = False):
-    return award_body(FACTS, JOB, ASSIGNMENT, moved, options, PLANNED, BASELINE if baseline is None else baseline)
+    return award_body(FACTS, JOB, AWARD, moved, options, PLANNED, BASELINE if baseline is None else baseline)
 
 
 def test_an_award_says_where_when_and_what_it_is_worth_beside_its_baseline():
@@ -111,17 +111,15 @@ def test_an_option_without_headroom_is_recorded_as_infeasible():
 
 
 def test_the_reason_tells_the_margin_to_the_next_best_or_why_a_cheaper_one_was_not_taken():
-    assert "GB-C" not in award_reason(ASSIGNMENT, ())
-    assert "only site" in award_reason(ASSIGNMENT, (option(1, None),))
-    assert "s2 at GBP 0.50 more" in award_reason(ASSIGNMENT, (option(1, None, 1.0), option(2, "dearer", 1.5)))
-    cheaper = award_reason(ASSIGNMENT, (option(1, None, 1.0), option(2, "no_whole_headroom", 0.75)))
+    assert "GB-C" not in award_reason(AWARD, ())
+    assert "only site" in award_reason(AWARD, (option(1, None),))
+    assert "s2 at GBP 0.50 more" in award_reason(AWARD, (option(1, None, 1.0), option(2, "dearer", 1.5)))
+    cheaper = award_reason(AWARD, (option(1, None, 1.0), option(2, "no_whole_headroom", 0.75)))
     assert "s2 would be GBP 0.25 cheaper" in cheaper
 
 
 def test_a_refusal_carries_its_reason_and_its_offers():
-    unserved = Unserved(
-        job="job-1", reason="no room", counter_offers=(CounterOffer(change="finish 2 h later", extra_gbp=1.25),)
-    )
+    unserved = Counter("job-1", "no room", (CounterOffer(change="finish 2 h later", extra_gbp=1.25),))
     body = refusal_body(FACTS, JOB, unserved, False, (option(1, "no_headroom"),), BASELINE)
     assert (body.verdict, body.reason, body.site_id, body.runs) == ("counter", "no room", None, [])
     assert [(o.change, Decimal(o.extra_gbp)) for o in body.counter_offers] == [("finish 2 h later", Decimal("1.25"))]
@@ -176,7 +174,9 @@ def test_a_round_names_its_inputs_its_certificate_and_the_state_of_every_feed():
 
 def test_a_gap_without_bound_is_written_as_a_number():
     plan = negotiate(INSTANCE, 3).plan.model_copy(update={"gap": float("inf")})
-    body = round_body(FACTS, "job", INSTANCE, Outcome(plan, (RoundSummary(1, 0.0, 0.0, 1),), {}), "ab" * 32, "p")
+    body = round_body(
+        FACTS, "job", INSTANCE, Outcome(plan, (), (), (RoundSummary(1, 0.0, 0.0, 1),), {}), "ab" * 32, "p"
+    )
     assert Decimal(body.gap) == 1_000_000
 
 

@@ -64,7 +64,8 @@ def test_a_throttled_job_draws_the_power_of_each_row(yard: Yard) -> None:
 
 
 def test_a_throttled_job_whose_rows_do_too_little_work_fails_and_says_so(yard: Yard) -> None:
-    yard.plan([0, 1], powers=[5, 5], flexibility_type=FlexibilityType.THROTTLABLE, levels=LEVELS, duration_hours=1.0)
+    short = {"levels": LEVELS, "duration_hours": 1.0, "latest_finish": START + 3 * SLOT}
+    yard.plan([0, 1], powers=[5, 5], flexibility_type=FlexibilityType.THROTTLABLE, **short)
     for slot in range(3):
         yard.at(slot)
     assert yard.jobs.get("job1").reason == "its awarded slots ended with 1.64 of 2 slots of work done"
@@ -149,7 +150,7 @@ def test_a_job_with_a_newer_plan_for_all_its_work_is_left_to_it(yard: Yard) -> N
 def test_a_paused_job_whose_next_row_was_moved_earlier_or_dropped_follows(yard: Yard) -> None:
     pausable = FlexibilityType.PAUSABLE
     yard.plan([0, 5], flexibility_type=pausable)
-    yard.plan([0, 3], job_id="dropped", flexibility_type=pausable)
+    yard.plan([0, 3], job_id="dropped", flexibility_type=pausable, latest_finish=START + 4 * SLOT)
     yard.at(0)
     yard.at(1)
     yard.ledger.add(make_row("job1", 2))
