@@ -12,10 +12,10 @@ import numpy as np
 
 from agents.job.book import JobBook
 from agents.job.concessions import Concession, concessions
-from agents.messages import Option
+from agents.messages import Counter, Option
 from agents.policy.fill import WholePlan
 from core.bid import NOWHERE, BidBatch, Market, Prices, carbon_kg
-from core.instance import CounterOffer, Instance, Unserved
+from core.instance import CounterOffer, Instance
 from core.series import FloatArray, IntArray
 from core.slots import SLOT_HOURS
 
@@ -56,6 +56,11 @@ def _span(power_kw: FloatArray) -> tuple[int, int]:
     return int(used[0]), int(used[-1]) + 1
 
 
+def _carbon_gbp(instance: Instance, carbon_kg: float) -> float:
+    """What carbon counts as in the objective; it is not money that anyone pays."""
+    return instance.carbon_price_gbp_per_tonne * carbon_kg / 1000
+
+
 def _option(instance: Instance, market: Market, bids: BidBatch, row: int, carbon: float, reject: str | None) -> Option:
     start, end = _span(bids.power_kw[row])
     site = int(bids.site[row])
@@ -66,7 +71,7 @@ def _option(instance: Instance, market: Market, bids: BidBatch, row: int, carbon
         start_slot=start,
         end_slot=end,
         energy_kwh=energy,
-        cost_gbp=float(bids.cost_gbp[row]),
+        cost_gbp=float(bids.cost_gbp[row]) - _carbon_gbp(instance, float(carbon)),
         carbon_kg=float(carbon),
         priced_gbp=float(bids.value_gbp[row]),
         reject=reject,
@@ -84,14 +89,14 @@ def _chosen(instance: Instance, market: Market, whole: WholePlan, job: int, pric
         start_slot=start,
         end_slot=end,
         energy_kwh=float((power * market.pue[site]).sum() * SLOT_HOURS),
-        cost_gbp=float(whole.cost_gbp[job]),
+        cost_gbp=float(whole.cost_gbp[job]) - _carbon_gbp(instance, float(whole.carbon_kg[job])),
         carbon_kg=float(whole.carbon_kg[job]),
         priced_gbp=float(whole.cost_gbp[job] + (power * scarce).sum()),
         reject=None,
     )
 
 
-def explain_unserved(instance: Instance, book: JobBook, whole: WholePlan, jobs: IntArray) -> tuple[Unserved, ...]:
+def explain_unserved(instance: Instance, book: JobBook, whole: WholePlan, jobs: IntArray) -> tuple[Counter, ...]:
     """A reason and up to three counter-offers for every job that the plan leaves out."""
     left = jobs[whole.site[jobs] == NOWHERE]
     if not left.size:
@@ -100,10 +105,10 @@ def explain_unserved(instance: Instance, book: JobBook, whole: WholePlan, jobs: 
     fitting = book.bids(Prices.zero(book.market), left, np.maximum(whole.residual_kw, 0.0))
     offers = _counter_offers(instance, book.market, whole, left, free)
     return tuple(
-        Unserved(
-            job=instance.jobs[job].id,
+        Counter(
+            job_id=instance.jobs[job].id,
             reason=_reason(instance, job, free, fitting, row),
-            counter_offers=offers[instance.jobs[job].id],
+            offers=offers[instance.jobs[job].id],
         )
         for row, job in enumerate(left.tolist())
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.job.orders import Orders, Terms
+from agents.job.orders import Orders, Standing, Terms
+from agents.job.trading import Trading
 from core.bid import BidBatch, Market, Prices
 from core.instance import Instance
 from core.series import BoolArray, FloatArray, IntArray
@@ -24,6 +25,11 @@ class JobBook:
         self._orders = Orders.of(instance)
         self._unlimited = np.full(market.pue.shape, np.inf)
         self._heard: tuple[Prices, Terms] | None = None
+
+    @property
+    def bend(self) -> IntArray:
+        """(J,) how much each job can bend to fit in: 0 not at all (block), 1 pausable, 2 elastic."""
+        return self._orders.kind
 
     def bids(
         self,
@@ -41,7 +47,7 @@ class JobBook:
         asked = np.arange(self.count) if jobs is None else np.asarray(jobs, dtype=np.int64)
         terms = self._terms(prices) if sites is None else Terms.of(self.market, prices, sites)
         free_kw = self._unlimited if residual_kw is None else residual_kw
-        return self._answered(asked, terms, free_kw, np.inf, np.full(len(asked), np.inf), in_turn=False)
+        return self._answered(asked, terms, free_kw)
 
     def bids_in_turn(
         self, prices: Prices, jobs: IntArray, residual_kw: FloatArray, carbon_left_kg: float, ceiling_gbp: FloatArray
@@ -51,7 +57,11 @@ class JobBook:
         :param ceiling_gbp: (n,) a job whose value at ``prices`` is not below this stays out.
         :param carbon_left_kg: a job that would emit more than the ones before it have left stays out.
         """
-        return self._answered(jobs, self._terms(prices), residual_kw.copy(), carbon_left_kg, ceiling_gbp, in_turn=True)
+        return self._answered(jobs, self._terms(prices), residual_kw.copy(), (carbon_left_kg, ceiling_gbp))
+
+    def trading(self, jobs: IntArray, plan: Standing, guides: list[Prices], scarcity: FloatArray) -> Trading:
+        """Trials in which some of ``jobs`` trade places in ``plan``; see :class:`Trading`."""
+        return Trading(self._orders, self.market, self.penalty_gbp, jobs, plan, guides, scarcity)
 
     def _terms(self, prices: Prices) -> Terms:
         """The terms at ``prices``; the last ones are kept, because jobs are often asked again at the same."""
@@ -60,18 +70,12 @@ class JobBook:
         return self._heard[1]
 
     def _answered(
-        self,
-        jobs: IntArray,
-        terms: Terms,
-        free_kw: FloatArray,
-        carbon_left_kg: float,
-        ceiling_gbp: FloatArray,
-        *,
-        in_turn: bool,
+        self, jobs: IntArray, terms: Terms, free_kw: FloatArray, in_turn: tuple[float, FloatArray] | None = None
     ) -> BidBatch:
-        from agents.job.courses import answer  # brings the compiler, which only negotiations need
+        from agents.job.kernels.course import Answers, Turn, answer  # brings the compiler: only negotiations need it
 
-        site = np.empty(len(jobs), dtype=np.int64)
-        power_kw, figures = np.zeros((len(jobs), terms.pue.shape[1])), np.empty((len(jobs), 3))
-        answer(self._orders, jobs, terms, free_kw, carbon_left_kg, ceiling_gbp, in_turn, site, power_kw, figures)
-        return BidBatch(jobs, site, power_kw, figures[:, 0], figures[:, 1], figures[:, 2])
+        turn = Turn(False, np.inf, np.zeros(0)) if in_turn is None else Turn(True, *in_turn)
+        power_kw = np.zeros((len(jobs), terms.pue.shape[1]))
+        answers = Answers(np.empty(len(jobs), dtype=np.int64), power_kw, np.empty((len(jobs), 3)))
+        answer(self._orders, jobs, terms, free_kw, turn, answers)
+        return BidBatch(jobs, answers.site, power_kw, *answers.figures.T)

@@ -1,6 +1,6 @@
 """The order book's arrays: every open job as one row, and the terms that the sites announce.
 
-Both are plain tuples of arrays, so that the compiled answers (agents/job/courses.py) can read them.
+Both are plain tuples of arrays, so that the compiled answers (agents.job.kernels.py) can read them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from core.instance import Instance, JobInstance
 from core.series import BoolArray, FloatArray, IntArray
 
 BLOCK, PAUSABLE, ELASTIC = range(3)
+BEND = {"block": 1.0, "pausable": 0.3, "elastic": 0.0}
 KIND = {"block": BLOCK, "pausable": PAUSABLE, "elastic": ELASTIC}
 
 
@@ -21,7 +22,8 @@ class Orders(NamedTuple):
     """What J jobs want. Powers are IT kW; windows are slots ``[first, last)``; L is the longest ladder, at least 1.
 
     ``level_kw`` and ``level_work`` (J, L) are the ladders of elastic jobs, filled up with infinite power where they
-    end; a block or pausable job has one level. ``at_site`` (J, S) says where a job may run at all.
+    end; a block or pausable job has one level. ``bulk`` says how hard
+    a job is to fit in. ``at_site`` (J, S) says where a job may run at all.
     """
 
     kind: IntArray
@@ -34,6 +36,7 @@ class Orders(NamedTuple):
     max_carbon: FloatArray
     work: FloatArray
     depth: IntArray
+    bulk: FloatArray
     level_kw: FloatArray
     level_work: FloatArray
     at_site: BoolArray
@@ -58,6 +61,7 @@ class Orders(NamedTuple):
             max_carbon=_limits([job.max_carbon_g_per_kwh for job in jobs]),
             work=_real([job.work or 0.0 for job in jobs]),
             depth=_whole([len(ladder) for ladder in ladders]),
+            bulk=_real([_bulk(job) for job in jobs]),
             level_kw=level_kw,
             level_work=level_work,
             at_site=_at_site(instance),
@@ -96,10 +100,48 @@ class Terms(NamedTuple):
         )
 
 
+class Guides(NamedTuple):
+    """G sets of prices at which jobs are asked again; the first has no price of headroom.
+
+    ``charge`` and ``order`` (G, S, T) as in :class:`Terms`; ``floors`` (G, J, S): what a job's course at a site is
+    charged at least; ``sites`` (G, J, S): each job's sites by rising floor.
+    """
+
+    charge: FloatArray
+    order: IntArray
+    floors: FloatArray
+    sites: IntArray
+
+
+class Standing(NamedTuple):
+    """What J jobs do at present.
+
+    ``site`` (J,) index or ``NOWHERE``; ``power_kw`` (J, T); ``cost_gbp`` and ``carbon_kg`` (J,); ``residual_kw`` (S, T)
+    left at the meters and ``carbon_left_kg`` (1,) under the cap.
+    """
+
+    site: IntArray
+    power_kw: FloatArray
+    cost_gbp: FloatArray
+    carbon_kg: FloatArray
+    residual_kw: FloatArray
+    carbon_left_kg: FloatArray
+
+    def copied(self) -> Standing:
+        """An independent copy."""
+        whole = (self.site.copy(), self.power_kw.copy(), self.cost_gbp.copy(), self.carbon_kg.copy())
+        return Standing(*whole, self.residual_kw.copy(), self.carbon_left_kg.copy())
+
+
 def _ladder(job: JobInstance) -> list[tuple[float, float]]:
     if job.levels:
         return [(level.power_kw, level.work_per_slot) for level in job.levels]
     return [(job.power_kw or 0.0, 1.0)]
+
+
+def _bulk(job: JobInstance) -> float:
+    """kW held for one slot, less where the job can bend: levels fit in almost anywhere, pauses help."""
+    return BEND[job.kind] * (job.power_kw or 0.0) * (job.duration_slots or 0)
 
 
 def _whole(values: list[int]) -> IntArray:

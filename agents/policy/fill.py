@@ -1,22 +1,26 @@
 """The fill: from prices to a plan in which every job is whole and no limit is broken.
 
-Jobs bid for what is still free; of the bids, taken in order, those that fit beside the ones before them are
-accepted, and the rest bid again. Ruin and recreate then frees some jobs and fills again, keeping what is better.
+Jobs bid in turn, each for what those before it have left. Ruin and recreate then takes out a few jobs that share a
+scarce site and time, has them bid again in another order or at other prices, and keeps what is better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from core.bid import NOWHERE, TOLERANCE_KW, BidBatch, Market, Prices
-from core.series import FloatArray, IntArray
+from core.series import BoolArray, FloatArray, IntArray
 
-CHUNK = 256
-Ask = Callable[[Prices, IntArray, FloatArray], BidBatch]
-"""Asks the jobs for bids at prices, within residual kW (S, T) at the meter."""
+GUIDES = 12
+TRIALS_AT_ONCE = 100
+WARMTH = 3e-4
+"""a trial may be this share of the objective worse than the plan it is made from, at the beginning"""
+AskInTurn = Callable[[Prices, IntArray, FloatArray, float, FloatArray], BidBatch]
+"""Asks jobs in turn for bids at prices, within residual kW (S, T) and kg, each below its ceiling in GBP."""
 
 
 @dataclass(slots=True)
@@ -51,16 +55,14 @@ class WholePlan:
             left,
         )
 
-    def copy(self) -> WholePlan:
-        """An independent copy."""
-        return WholePlan(
-            self.site.copy(),
-            self.power_kw.copy(),
-            self.cost_gbp.copy(),
-            self.carbon_kg.copy(),
-            self.residual_kw.copy(),
-            self.carbon_left_kg,
-        )
+    @classmethod
+    def of(cls, market: Market, site: IntArray, power_kw: FloatArray, cost_gbp: FloatArray) -> WholePlan:
+        """The plan of given profiles, with what they leave worked out anew."""
+        plan = cls.empty(len(site), market)
+        served = np.flatnonzero(site != NOWHERE)
+        cost = cost_gbp[served]
+        plan.place(BidBatch(served, site[served], power_kw[served], cost, cost, cost), market)
+        return plan
 
     def objective_gbp(self, jobs: IntArray, penalty_gbp: FloatArray) -> float:
         """Cost of the served and penalties of the unserved among ``jobs``."""
@@ -76,86 +78,60 @@ class WholePlan:
         self.carbon_left_kg -= float(carbon.sum())
         np.subtract.at(self.residual_kw, bids.site, bids.power_kw * market.pue[bids.site])
 
-    def remove(self, jobs: IntArray, market: Market) -> None:
-        """Take jobs out and give back what they held."""
-        served = jobs[self.site[jobs] != NOWHERE]
-        np.add.at(self.residual_kw, self.site[served], self.power_kw[served] * market.pue[self.site[served]])
-        self.carbon_left_kg += float(self.carbon_kg[served].sum())
-        self.site[served] = NOWHERE
-        self.power_kw[served] = 0.0
-        self.cost_gbp[served] = np.inf
-        self.carbon_kg[served] = 0.0
+
+def fill(
+    plan: WholePlan, jobs: IntArray, prices: Prices, penalty_gbp: FloatArray, ask: AskInTurn, market: Market
+) -> None:
+    """Place as many of ``jobs`` as fit and are worth it at ``prices``, in the order given; changes ``plan``."""
+    bids = ask(prices, jobs, plan.residual_kw, plan.carbon_left_kg, penalty_gbp[jobs])
+    plan.place(bids.take(np.flatnonzero(bids.found)), market)
 
 
-def fill(plan: WholePlan, jobs: IntArray, prices: Prices, penalty_gbp: FloatArray, ask: Ask, market: Market) -> None:
-    """Place as many of ``jobs`` as fit and are worth it, in the order given; changes ``plan``."""
-    waiting = jobs
-    while waiting.size:
-        bids = ask(prices, waiting, np.maximum(plan.residual_kw, 0.0))
-        keen = np.flatnonzero(bids.found & (bids.cost_gbp < penalty_gbp[waiting]))
-        if not keen.size:
-            return
-        bids = bids.take(keen)
-        fits = fitting(bids, plan, market)
-        if not fits.any():
-            return
-        plan.place(bids.take(np.flatnonzero(fits)), market)
-        waiting = bids.job[~fits]
-
-
-def fitting(bids: BidBatch, plan: WholePlan, market: Market) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """(n,) True for bids that fit together when every earlier bid is counted too; the first bid within carbon fits."""
+def fitting(bids: BidBatch, plan: WholePlan, market: Market) -> BoolArray:
+    """(n,) True for bids that fit into the plan together, when every earlier bid is counted whether it fits or not."""
     draw = bids.power_kw * market.pue[bids.site]
-    fits = np.zeros(len(bids.job), dtype=bool)
+    fits = np.zeros(len(bids.job), dtype=np.bool_)
     for site in np.unique(bids.site):
         rows = np.flatnonzero(bids.site == site)
-        before = np.zeros(draw.shape[1])
-        for part in np.array_split(rows, max(1, len(rows) // CHUNK)):
-            running = before + np.cumsum(draw[part], axis=0)
-            over = (running > plan.residual_kw[site] + TOLERANCE_KW) & (draw[part] > 0)
-            fits[part] = ~over.any(axis=1)
-            before = running[-1]
+        over = (np.cumsum(draw[rows], axis=0) > plan.residual_kw[site] + TOLERANCE_KW) & (draw[rows] > 0)
+        fits[rows] = ~over.any(axis=1)
     if np.isfinite(plan.carbon_left_kg):
         carbon = np.einsum("nt,nt->n", bids.power_kw, market.carbon_kg_per_kw[bids.site])
         fits &= np.cumsum(np.where(fits, carbon, 0.0)) <= plan.carbon_left_kg + 1e-9
     return fits
 
 
-def neighbours(plan: WholePlan, jobs: IntArray, count: int, rng: np.random.Generator) -> IntArray:
-    """A random job of ``jobs`` and up to ``count`` that share its site and slots, an unserved one among them."""
-    unserved = jobs[plan.site[jobs] == NOWHERE]
-    seeds = unserved if unserved.size and rng.random() < 0.5 else jobs
-    seed = int(rng.choice(seeds))
-    if plan.site[seed] == NOWHERE:
-        others = rng.permutation(jobs[plan.site[jobs] != NOWHERE])[: count - 1]
-    else:
-        shared = np.einsum("nt,t->n", plan.power_kw[jobs] > 0, (plan.power_kw[seed] > 0).astype(float))
-        near = jobs[(shared > 0) & ((plan.site[jobs] == plan.site[seed]) | (rng.random(len(jobs)) < 0.3))]
-        others = rng.permutation(near)[: count - 1]
-    return np.unique(np.append(others, seed))
+def guides(prices: Prices, rng: np.random.Generator) -> list[Prices]:
+    """Prices to recreate at: without a price of headroom, the given ones, and the given ones in error."""
+    made = [Prices(np.zeros_like(prices.headroom), prices.carbon), prices]
+    for scale in rng.uniform(0.5, 1.2, GUIDES - len(made)).tolist():
+        noise = rng.lognormal(0.0, 0.08, prices.headroom.shape)
+        made.append(Prices(scale * noise * prices.headroom, prices.carbon))
+    return made
 
 
-def improve(
-    plan: WholePlan,
-    jobs: IntArray,
-    prices: Prices,
-    penalty_gbp: FloatArray,
-    ask: Ask,
-    market: Market,
-    rng: np.random.Generator,
-    carry_on: Callable[[float], bool],
-) -> WholePlan:
-    """Ruin and recreate while ``carry_on(objective)`` says so; returns the best plan found, never a worse one."""
-    best = plan
-    best_gbp = best.objective_gbp(jobs, penalty_gbp)
-    while carry_on(best_gbp):
-        trial = best.copy()
-        ruined = neighbours(trial, jobs, int(rng.integers(3, 24)), rng)
-        trial.remove(ruined, market)
-        scale = float(rng.choice([0.0, 0.5, 1.0, 1.0]))
-        guide = Prices(prices.headroom * scale, prices.carbon * scale)
-        fill(trial, rng.permutation(ruined), guide, penalty_gbp, ask, market)
-        trial_gbp = trial.objective_gbp(jobs, penalty_gbp)
-        if trial_gbp <= best_gbp:
-            best, best_gbp = trial, trial_gbp
-    return best
+def scarcity(prices: Prices) -> FloatArray:
+    """(S, T): how often to look at a site and slot: as its headroom is priced, the others now and then."""
+    return np.asarray(prices.headroom + 0.05 * prices.headroom.mean() + 1e-9, dtype=np.float64)
+
+
+class Trading(Protocol):
+    """Jobs trading places."""
+
+    @property
+    def best_gbp(self) -> float:
+        """Objective of the best plan seen."""
+        ...
+
+    def trade(self, warmth_gbp: FloatArray, seed: int) -> None:
+        """Make a trial for each of ``warmth_gbp`` (n,): how much worse than the best it may be."""
+        ...
+
+
+def improve(trading: Trading, trials: int, rng: np.random.Generator, enough: Callable[[float], bool]) -> None:
+    """Ruin and recreate for ``trials`` or until ``enough(best objective)``, warm at first and then colder."""
+    warmth = WARMTH * abs(trading.best_gbp) * np.linspace(1.0, 0.0, max(trials, 1)) ** 2
+    for start in range(0, trials, TRIALS_AT_ONCE):
+        if enough(trading.best_gbp):
+            return
+        trading.trade(warmth[start : start + TRIALS_AT_ONCE], int(rng.integers(2**31)))

@@ -21,6 +21,8 @@ from core.bid import BidBatch, Market, Prices, carbon_kg
 from core.errors import SolverFailed
 from core.series import FloatArray, IntArray
 
+TRUST = 0.3
+LEAST_PRICE = 1e-4
 SOLVED = (cp.OPTIMAL, cp.OPTIMAL_INACCURATE)
 
 
@@ -40,11 +42,11 @@ class Master:
     :param jobs: the job indexes to serve, each with its penalty in ``penalty_gbp``.
     """
 
-    def __init__(self, bids: BidBatch, jobs: IntArray, penalty_gbp: FloatArray, market: Market) -> None:
+    def __init__(self, bids: BidBatch, jobs: IntArray, penalty_gbp: FloatArray, market: Market, prices: Prices) -> None:
+        self.bids = bids
         self._market = market
         self._contested, draw = _contested_draw(bids, market)
         self._take = cp.Variable(len(bids.job), nonneg=True)
-        self._whole = cp.Variable(len(bids.job), boolean=True)
         self._unserved = cp.Variable(len(jobs), nonneg=True)
         row = np.searchsorted(jobs, bids.job)
         serve = sp.csr_matrix((np.ones(len(row)), (row, np.arange(len(row)))), shape=(len(jobs), len(row)))
@@ -52,39 +54,43 @@ class Master:
         self._headroom = market.headroom_kw.ravel()[self._contested]
         self._carbon = carbon_kg(bids, market)
 
-    def _problem(self, take: cp.Variable) -> tuple[Any, Any, Any]:
-        """The problem, its headroom constraint and its carbon cap (None where nothing is scarce)."""
-        served = self._serve @ take + self._unserved == 1
-        constraints: list[Any] = [served]
-        headroom = cap = None
+        self._expected_gbp = prices.headroom.ravel()[self._contested]
+
+    def relaxed(self, time_limit_s: float) -> Cleared | None:
+        """Clear with shares of bids; the duals are the next prices. None when time runs out.
+
+        Prices may move by no more than ``TRUST`` from those expected: headroom beyond the limit can be had at the
+        upper end, and unused headroom is worth the lower end, so that few bids give useful prices. The objective is
+        therefore not a bound of anything; the bids that answer the prices prove one.
+        """
+        take, unserved = self._take, self._unserved
+        over, under = cp.Variable(self._contested.size, nonneg=True), cp.Variable(self._contested.size, nonneg=True)
+        floor_gbp, ceiling_gbp = (1 - TRUST) * self._expected_gbp, (1 + TRUST) * self._expected_gbp + LEAST_PRICE
+        constraints: list[Any] = [self._serve @ take + unserved == 1]
+        cost = self._cost @ take + self._penalty @ unserved
         if self._contested.size:
-            headroom = self._draw @ take <= self._headroom
-            constraints.append(headroom)
+            constraints.append(self._draw @ take - over + under <= self._headroom)
+            cost += ceiling_gbp @ over - floor_gbp @ under
         if self._market.carbon_cap_kg is not None:
-            cap = self._carbon @ take <= self._market.carbon_cap_kg
-            constraints.append(cap)
-        objective = cp.Minimize(self._cost @ take + self._penalty @ self._unserved)
-        return cp.Problem(objective, constraints), headroom, cap
-
-    def relaxed(self) -> Cleared:
-        """Clear with shares of bids; the duals are the next prices. :class:`SolverFailed` when HiGHS gives up."""
-        problem, headroom, cap = self._problem(self._take)
-        _solve(problem)
-        prices = np.zeros(self._market.headroom_kw.size)
-        if headroom is not None:
-            prices[self._contested] = np.maximum(0.0, headroom.dual_value)
-        carbon = 0.0 if cap is None else max(0.0, float(cap.dual_value))
-        shape = self._market.headroom_kw.shape
-        return Cleared(float(problem.value), Prices(prices.reshape(shape), carbon), np.asarray(self._take.value))
-
-    def whole(self, time_limit_s: float, relative_gap: float) -> FloatArray | None:
-        """Clear with whole bids only; (n,) of 0 and 1, or None when none was found in time."""
-        problem, _, _ = self._problem(self._whole)
-        try:
-            _solve(problem, time_limit=time_limit_s, mip_rel_gap=relative_gap)
-        except SolverFailed:
+            constraints.append(self._carbon @ take <= self._market.carbon_cap_kg)
+        problem = cp.Problem(cp.Minimize(cost), constraints)
+        if not _solved(problem, time_limit_s):
             return None
-        return None if self._whole.value is None else np.round(self._whole.value)
+        prices = np.zeros(self._market.headroom_kw.size)
+        if self._contested.size:
+            prices[self._contested] = np.maximum(0.0, constraints[1].dual_value)
+        carbon = 0.0 if self._market.carbon_cap_kg is None else max(0.0, float(constraints[-1].dual_value))
+        shape = self._market.headroom_kw.shape
+        return Cleared(float(problem.value), Prices(prices.reshape(shape), carbon), np.asarray(take.value))
+
+
+def promising(bids: BidBatch, prices: Prices, market: Market, most: int) -> IntArray:
+    """Rows of the ``most`` bids of each job that are cheapest at ``prices``, in order; ``bids`` are ordered by job."""
+    charge = prices.per_kw(market) - market.cost_gbp_per_kw
+    value = bids.cost_gbp + np.einsum("nt,nt->n", bids.power_kw, charge[bids.site])
+    order = np.lexsort((value, bids.job))
+    rank = np.arange(len(order)) - np.searchsorted(bids.job, bids.job[order])
+    return np.asarray(np.sort(order[rank < most]))
 
 
 def _contested_draw(bids: BidBatch, market: Market) -> tuple[IntArray, sp.csr_matrix]:
@@ -103,13 +109,17 @@ def _contested_draw(bids: BidBatch, market: Market) -> tuple[IntArray, sp.csr_ma
     return contested, sp.csr_matrix((draw[kept], (row[kept], bid[kept])), shape=shape)
 
 
-def _solve(problem: Any, **options: float) -> None:
-    """Solve with HiGHS on one thread, so that the same inputs give the same answer."""
+def _solved(problem: Any, time_limit_s: float) -> bool:
+    """Solve with HiGHS' interior point on one thread, so that the same inputs give the same answer; False: no time."""
+    options = {"solver": "ipm", "run_crossover": "off", "threads": 1, "random_seed": 0, "time_limit": time_limit_s}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cvxpy warns of inaccurate solutions; the status below says the same
-            problem.solve(solver=cp.HIGHS, warm_start=False, threads=1, random_seed=0, **options)
+            problem.solve(solver=cp.HIGHS, warm_start=False, highs_options=options)
     except cp.SolverError as error:
         raise SolverFailed(f"HiGHS gave up on the master problem: {error}") from error
-    if problem.status not in (*SOLVED, cp.USER_LIMIT):
+    if problem.status == cp.USER_LIMIT:
+        return False
+    if problem.status not in SOLVED:
         raise SolverFailed(f"the master problem came back {problem.status}")
+    return True

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+from agents.negotiation import Effort, negotiate, runs_of
+from core.instance import Frozen
+from tests.unit.planning import optimum_gbp, random_instance, violations
+
+QUICK = Effort(time_limit_s=60, price_rounds=60, trials_a_job=40)
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("carbon_cap", [False, True])
+def test_the_exact_optimum_lies_between_bound_and_plan(seed, carbon_cap):
+    instance = random_instance(seed, carbon_cap=carbon_cap)
+    plan = negotiate(instance, seed, QUICK).plan
+    best = optimum_gbp(instance)
+    assert violations(instance, plan) == []
+    assert plan.bound_gbp <= best + 1e-6
+    assert plan.objective_gbp >= best - 1e-6
+
+
+def test_plans_of_small_instances_are_mostly_the_best_possible():
+    missed = []
+    for seed in range(40):
+        instance = random_instance(seed)
+        missed.append(negotiate(instance, seed, QUICK).plan.objective_gbp > optimum_gbp(instance) + 1e-6)
+    assert sum(missed) <= 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_instance_and_seed_give_the_same_plan(seed):
+    instance = random_instance(seed, jobs=20, sites=3, slots=12)
+    one, two = (negotiate(instance, seed, QUICK).plan for _ in range(2))
+    assert one.model_copy(update={"wall_s": 0}) == two.model_copy(update={"wall_s": 0})
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_frozen_assignments_appear_unchanged_and_the_rest_fits_beside_them(seed):
+    instance = random_instance(seed, jobs=6)
+    served = negotiate(instance, seed, QUICK).plan.assignments[:2]
+    frozen = tuple(Frozen(job=row.job, site=row.site, runs=row.runs) for row in served)
+    again = instance.model_copy(update={"frozen": frozen})
+    plan = negotiate(again, seed, QUICK).plan
+    assert violations(again, plan) == []
+    assert plan.bound_gbp <= optimum_gbp(again) + 1e-6
+
+
+def test_an_instance_in_which_nothing_fits_is_answered_with_reasons():
+    instance = random_instance(1, jobs=6)
+    dark = tuple(site.model_copy(update={"headroom_kw": (0.0,) * 6}) for site in instance.sites)
+    plan = negotiate(instance.model_copy(update={"sites": dark}), 0, QUICK).plan
+    assert plan.assignments == ()
+    assert len(plan.unserved) == 6
+    assert all(row.reason for row in plan.unserved)
+    assert plan.objective_gbp == pytest.approx(sum(job.unserved_penalty_gbp for job in instance.jobs))
+
+
+def test_no_jobs_make_an_empty_plan():
+    instance = random_instance(1).model_copy(update={"jobs": ()})
+    plan = negotiate(instance).plan
+    assert (plan.assignments, plan.unserved, plan.objective_gbp, plan.gap) == ((), (), 0, 0)
+
+
+def test_one_slot_is_enough_for_a_plan():
+    instance = random_instance(5, jobs=5, slots=1)
+    assert violations(instance, negotiate(instance, 0, QUICK).plan) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_carbon_cap_of_nought_leaves_only_what_emits_nothing(seed):
+    instance = random_instance(seed, jobs=5).model_copy(update={"carbon_cap_kg": 0.0})
+    plan = negotiate(instance, seed, QUICK).plan
+    assert violations(instance, plan) == []
+    assert plan.bound_gbp <= optimum_gbp(instance) + 1e-6
+
+
+def test_without_contention_no_master_is_solved(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the master was solved")
+
+    monkeypatch.setattr("agents.negotiation.Master", refuse)
+    instance = random_instance(3, jobs=5)
+    wide = tuple(site.model_copy(update={"headroom_kw": (1000.0,) * 6}) for site in instance.sites)
+    outcome = negotiate(instance.model_copy(update={"sites": wide}), 0, QUICK)
+    assert outcome.plan.gap < 5e-4
+    assert len(outcome.rounds) == 1
+
+
+def test_a_contested_instance_is_cleared_by_the_master(monkeypatch):
+    from agents.negotiation import Master
+
+    cleared = []
+
+    class Watched(Master):
+        def relaxed(self, time_limit_s):
+            cleared.append(time_limit_s)
+            return super().relaxed(time_limit_s)
+
+    monkeypatch.setattr("agents.negotiation.Master", Watched)
+    negotiate(random_instance(7, jobs=20, sites=2, slots=12), 0, QUICK)
+    assert cleared
+
+
+def test_a_time_limit_of_nearly_nothing_still_gives_a_valid_plan_and_an_honest_gap():
+    instance = random_instance(7, jobs=20, sites=2, slots=8)
+    plan = negotiate(instance, 0, Effort(time_limit_s=1e-6)).plan
+    assert violations(instance, plan) == []
+    assert plan.gap == pytest.approx((plan.objective_gbp - plan.bound_gbp) / abs(plan.bound_gbp))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_free_job_has_its_options_and_the_chosen_one_comes_first(seed):
+    instance = random_instance(seed, jobs=6)
+    outcome = negotiate(instance, seed, QUICK)
+    assert set(outcome.options) == {job.id for job in instance.jobs}
+    for row in outcome.plan.assignments:
+        options = outcome.options[row.job]
+        assert (options[0].site, options[0].reject) == (row.site, None)
+        assert all(option.reject for option in options[1:])
+
+
+def test_runs_are_the_longest_stretches_of_constant_power():
+    assert runs_of(np.array([0, 5, 5, 0, 5, 3, 0.0])) == ((1, 3, 5.0), (4, 5, 5.0), (5, 6, 3.0))
