@@ -20,6 +20,7 @@ PROMISED_WALL_S = 3.0
 PROMISED_GAP = 0.01
 TIME_LIMIT_S = 120
 CASES: tuple[dict[str, Any], ...] = (
+    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.05},
     {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.1},
     {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.3},
     {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.6},
