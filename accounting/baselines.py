@@ -111,7 +111,7 @@ def run_at_submission(
 ) -> list[BaselinePlacement]:
     """Place demands, given in order of submission, one after the other.
 
-    :param free_kw: (S, T) at the meter, less what earlier baselines hold (see :func:`occupy`); not changed.
+    :param free_kw: (S, T) at the meter, less what earlier baselines hold; not changed.
     :param pue: (S, T), at least 1.
     :returns: one placement a demand, in the same order.
     :raises ValueError: when the shapes differ.
@@ -125,10 +125,3 @@ def run_at_submission(
         _take(left_kw, placement, demand.power_kw, pue)
         placements.append(placement)
     return placements
-
-
-def occupy(free_kw: FloatArray, placement: BaselinePlacement, power_kw: float, pue: FloatArray) -> FloatArray:
-    """Free capacity (S, T) at the meter left beside ``placement``; a new array, equal where nothing is placed."""
-    left_kw = free_kw.astype(np.float64, copy=True)
-    _take(left_kw, placement, power_kw, pue)
-    return left_kw

@@ -7,10 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounting.baselines import BaselineDemand, occupy, run_at_submission
+from accounting.baselines import BaselineDemand, BaselinePlacement, run_at_submission
+from core.series import FloatArray
 from core.slots import SLOT_HOURS
 
 SITES, SLOTS = 3, 16
+
+
+def occupy(free_kw: FloatArray, placement: BaselinePlacement, power_kw: float, pue: FloatArray) -> FloatArray:
+    """What is free at the meter beside ``placement``, worked out by the test itself."""
+    left_kw = free_kw.copy()
+    if placement.site_index is not None and placement.start_slot is not None:
+        block = placement.site_index, slice(placement.start_slot, placement.start_slot + placement.work_slots)
+        left_kw[block] -= power_kw * pue[block]
+    return left_kw
 
 
 @st.composite
