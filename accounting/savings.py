@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from core.ledger import Leg, Totals
-
-SavingsState = Literal["forecast", "part settled", "settled"]
 
 
 def _percent(saved: float, of: float) -> float | None:
@@ -52,12 +49,15 @@ class _Comparison:
         return _percent(self.carbon_saved_kg, self.baseline.carbon_kg) if self.comparable else None
 
     @property
-    def state(self) -> SavingsState:
-        """``settled`` when every row of both legs is, ``forecast`` when none is."""
+    def state(self) -> str:
+        """``settled`` when every row of both legs is, ``forecast`` when none is, ``part settled`` between.
+
+        ``, simulated`` follows when a figure of either leg is simulated: it is no claim about a real grid.
+        """
         settled = self.plan.settled_rows + self.baseline.settled_rows
-        if not settled:
-            return "forecast"
-        return "settled" if settled == self.plan.rows + self.baseline.rows else "part settled"
+        whole = settled == self.plan.rows + self.baseline.rows
+        state = "forecast" if not settled else "settled" if whole else "part settled"
+        return f"{state}, simulated" if self.plan.simulated_rows + self.baseline.simulated_rows else state
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,15 @@ def savings_by_job(totals_by_job: Mapping[tuple[str, Leg], Totals]) -> list[JobS
 
 def _sum(totals: Iterable[Totals]) -> Totals:
     energy = cost = carbon = 0.0
-    rows = settled = 0
+    rows = settled = simulated = 0
     for one in totals:
         energy += one.energy_kwh
         cost += one.cost_gbp
         carbon += one.carbon_kg
         rows += one.rows
         settled += one.settled_rows
-    return Totals(energy, cost, carbon, rows, settled)
+        simulated += one.simulated_rows
+    return Totals(energy, cost, carbon, rows, settled, simulated)
 
 
 def portfolio(records: Iterable[JobSavings]) -> PortfolioSavings:

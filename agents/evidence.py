@@ -148,6 +148,7 @@ def refusal_body(
 ) -> DecisionBody:
     """The record of a job that the plan does not serve: a counter-offer, or a place withdrawn."""
     shown = _options(facts, options)
+    sites = {option.site for option in options} or set(facts.zone_of)
     return DecisionBody(
         **_common(facts, job, baseline),
         verdict="withdraw" if withdrawn else "counter",
@@ -157,8 +158,8 @@ def refusal_body(
         counter_offers=[
             CounterOfferBody(change=offer.change, extra_gbp=dec(offer.extra_gbp, 6)) for offer in counter.offers
         ],
-        data_kinds=_kinds(baseline),
-        sources=_sources(facts, {option.site for option in options}),
+        data_kinds=_quoted_kinds(facts, sites),
+        sources=_sources(facts, sites),
     )
 
 
@@ -221,6 +222,13 @@ def _at(facts: Facts, slot: int) -> str:
 def _kinds(rows: Sequence[SlotEntry]) -> list[str]:
     kinds = {row.price_kind for row in rows} | {row.carbon_kind for row in rows}
     return [kind.label for kind in sorted(kinds)]
+
+
+def _quoted_kinds(facts: Facts, sites: set[str]) -> list[str]:
+    """The kinds of the figures quoted for sites, on which a refusal and its offers rest."""
+    zones = {facts.zone_of[site] for site in sites if site in facts.zone_of}
+    quoted = [series for zone in zones for series in (facts.energy.price[zone], facts.energy.carbon[zone])]
+    return [kind.label for kind in sorted({kind for series in quoted for kind in series.kinds_used()})]
 
 
 def _sources(facts: Facts, sites: set[str]) -> list[str]:

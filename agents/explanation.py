@@ -120,7 +120,7 @@ def _reason(instance: Instance, job: int, free: BidBatch, fitting: BidBatch, row
     if demand.duration_slots is not None and window < demand.duration_slots:
         return f"its window has {max(window, 0)} slots left and it needs {demand.duration_slots}"
     if not demand.sites:
-        return "no site in its allowed regions can run it"
+        return "no site in its allowed regions has room for its power beside the site's own load and what is sold"
     if not free.found[row]:
         return "no slots in its window are within its own price and carbon limits and site capacity"
     if free.cost_gbp[row] >= demand.unserved_penalty_gbp:

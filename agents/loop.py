@@ -139,7 +139,7 @@ class NegotiationLoop:
                 self._last_error = None
                 self._lead_s = max(LEAST_LEAD_S, 2 * (time.monotonic() - began))
             except PlanTooLate as error:
-                self._lead_s = min(MOST_LEAD_S, max(2 * self._lead_s, 2 * (time.monotonic() - began)))
+                self._lead_s = min(MOST_LEAD_S, max(LEAST_LEAD_S, 2 * (time.monotonic() - began)))
                 record = self._unplanned(trigger, started, "late", error.diagnostics())
             except SlackwaterError as error:
                 logger.error("tick failed: {}", error.diagnostics())

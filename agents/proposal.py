@@ -107,19 +107,29 @@ def planned_kw(rows: Sequence[SlotEntry], figures: Figures) -> FloatArray:
 def demands(
     jobs: Sequence[Job], rows: Sequence[SlotEntry], sites_of: Mapping[str, tuple[str, ...]], figures: Figures
 ) -> dict[str, Demand]:
-    """The demand of every open job that has a priced site, by job id."""
+    """The demand of every open job, by job id.
+
+    A site whose headroom is below the job's least power in every slot is none of its sites: no plan could use it, and
+    a bid there would make the bound weaker for nothing.
+    """
     by_job: dict[str, list[SlotEntry]] = defaultdict(list)
     for row in rows:
         by_job[row.job_id].append(row)
     priced = {site for site, ok in zip(figures.site_ids, figures.priced, strict=True) if ok}
+    roomy = dict(zip(figures.site_ids, (figures.unsold_kw / figures.pue).max(axis=1).tolist(), strict=True))
     found = {}
     for job in jobs:
         begun = committed_rows(by_job[job.job_id], figures.start)
         if begun and begun[0].site_id not in priced:
             continue
-        sites = tuple(site for site in sites_of[job.job_id] if site in priced)
+        sites = tuple(site for site in sites_of[job.job_id] if site in priced and roomy[site] >= _least_kw(job))
         found[job.job_id] = demand(job, by_job[job.job_id], sites, figures.start, figures.slots)
     return found
+
+
+def _least_kw(job: Job) -> float:
+    """The least IT power at which the job can run at all."""
+    return job.levels[0].power_kw if job.levels else job.power_kw
 
 
 def instance_of(figures: Figures, wanted: Mapping[str, Demand], carbon_price_gbp_per_tonne: float) -> Instance:

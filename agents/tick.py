@@ -150,6 +150,7 @@ class Tick:
     def _give_up_on_the_late(self, tick_id: str, table: _Table) -> None:
         """End jobs that have not begun and whose window has closed: nothing could serve them any more."""
         late = [job for job in table.jobs if _too_late(job, table.wanted.get(job.job_id))]
+        late = [job for job in late if not self._with.jobs.get(job.job_id).status.terminal]
         if not late:
             return
         facts = self._facts(tick_id, table)

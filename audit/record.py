@@ -178,6 +178,7 @@ class DeliveryBody(Body):
     cost_gbp: Dec
     carbon_kg: Dec
     claim_level: ClaimLevel
+    data_kinds: list[str] = []
     exit_status: int | None = None
     command_sha256: Hex64 | None = None
     output_sha256: Hex64 | None = None

@@ -74,19 +74,22 @@ class Totals:
     carbon_kg: float = 0.0
     rows: int = 0
     settled_rows: int = 0
+    simulated_rows: int = 0
+    """rows whose price or carbon is simulated"""
 
     @classmethod
     def of(cls, entries: Iterable[SlotEntry]) -> Totals:
         """Sum rows, in the order given."""
         energy = cost = carbon = 0.0
-        rows = settled = 0
+        rows = settled = simulated = 0
         for entry in entries:
             energy += entry.site_kwh
             cost += entry.cost_gbp
             carbon += entry.carbon_kg
             rows += 1
             settled += entry.settled
-        return cls(energy, cost, carbon, rows, settled)
+            simulated += Kind.SIMULATED in (entry.price_kind, entry.carbon_kind)
+        return cls(energy, cost, carbon, rows, settled, simulated)
 
     @property
     def state(self) -> str:

@@ -18,6 +18,7 @@ from store.database import Database
 from store.tables import jobs, slot_entries
 
 TABLE = slot_entries
+UNDONE = (JobStatus.FAILED, JobStatus.CANCELLED)
 FIELDS = (
     "job_id",
     "leg",
@@ -162,7 +163,10 @@ class LedgerRepository:
             )
 
     def totals_by_job(self, job_ids: Iterable[str] | None = None) -> dict[tuple[str, Leg], Totals]:
-        """Sums of each job's legs."""
+        """Sums of each job's legs.
+
+        A job that failed or was cancelled has no baseline here: what it did not do has saved nothing.
+        """
         if job_ids is None:
             return self._totals_by_job()
         found: dict[tuple[str, Leg], Totals] = {}
@@ -176,7 +180,10 @@ class LedgerRepository:
             return _totals(connection.execute(sa.select(*_sums()).where(TABLE.c.leg == leg.value)).one())
 
     def _totals_by_job(self, *matches: sa.ColumnElement[bool]) -> dict[tuple[str, Leg], Totals]:
-        query = sa.select(TABLE.c.job_id, TABLE.c.leg, *_sums()).where(*matches).group_by(TABLE.c.job_id, TABLE.c.leg)
+        undone = sa.select(jobs.c.job_id).where(jobs.c.status.in_([status.value for status in UNDONE]))
+        counted = sa.or_(TABLE.c.leg == Leg.PLAN.value, TABLE.c.job_id.not_in(undone))
+        query = sa.select(TABLE.c.job_id, TABLE.c.leg, *_sums()).where(counted, *matches)
+        query = query.group_by(TABLE.c.job_id, TABLE.c.leg)
         with self._database.reading() as connection:
             return {(row.job_id, Leg(row.leg)): _totals(row) for row in connection.execute(query)}
 
@@ -293,6 +300,7 @@ def _entry(row: Row[*tuple[Any, ...]]) -> SlotEntry:
 
 def _sums() -> tuple[sa.ColumnElement[Any], ...]:
     """The columns of :class:`Totals`, as SQL."""
+    simulated = sa.or_(TABLE.c.price_kind == int(Kind.SIMULATED), TABLE.c.carbon_kind == int(Kind.SIMULATED))
     energy = sa.func.coalesce(TABLE.c.delivered_kwh, TABLE.c.power_kw * SLOT_HOURS) * TABLE.c.pue
     return (
         sa.func.coalesce(sa.func.sum(energy), 0.0).label("energy_kwh"),
@@ -300,10 +308,16 @@ def _sums() -> tuple[sa.ColumnElement[Any], ...]:
         sa.func.coalesce(sa.func.sum(energy * TABLE.c.carbon_g_per_kwh / 1000.0), 0.0).label("carbon_kg"),
         sa.func.count().label("row_count"),
         sa.func.coalesce(sa.func.sum(sa.case((TABLE.c.settled, 1), else_=0)), 0).label("settled_count"),
+        sa.func.coalesce(sa.func.sum(sa.case((simulated, 1), else_=0)), 0).label("simulated_count"),
     )
 
 
 def _totals(row: Row[Any]) -> Totals:
     return Totals(
-        float(row.energy_kwh), float(row.cost_gbp), float(row.carbon_kg), int(row.row_count), int(row.settled_count)
+        float(row.energy_kwh),
+        float(row.cost_gbp),
+        float(row.carbon_kg),
+        int(row.row_count),
+        int(row.settled_count),
+        int(row.simulated_count),
     )

@@ -41,6 +41,7 @@ def delivery_body(
         cost_gbp=dec(totals.cost_gbp, 6),
         carbon_kg=dec(totals.carbon_kg, 6),
         claim_level="settled" if totals.state == "settled" else "forecast",
+        data_kinds=[kind.label for kind in sorted({k for e in delivered for k in (e.price_kind, e.carbon_kind)})],
         exit_status=ended.exit_status,
         command_sha256=_command_sha256(job),
         output_sha256=ended.output_sha256,

@@ -173,7 +173,7 @@ class Schedule(BaseModel):
     flexibility_value_gbp: float | None = Field(
         description="deviation from the baseline, half-hour by half-hour, at the price of each"
     )
-    state: str = Field(description="forecast, part settled or settled")
+    state: str = Field(description='forecast, part settled or settled; with ", simulated" where figures are')
     data_kinds: list[str]
     data_sources: list[str]
 

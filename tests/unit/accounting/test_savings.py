@@ -95,3 +95,10 @@ def test_the_portfolio_is_settled_only_when_each_record_is(records):
     assert (portfolio(records).state == "settled") == (
         bool(compared) and all(record.state == "settled" for record in compared)
     )
+
+
+def test_a_settled_saving_that_rests_on_simulated_figures_says_so():
+    firm = JobSavings("j", Totals(1, 1, 1, 2, 2), Totals(2, 2, 2, 2, 2))
+    part = JobSavings("k", Totals(1, 1, 1, 2, 2, 1), Totals(2, 2, 2, 2, 2))
+    assert (firm.state, part.state) == ("settled", "settled, simulated")
+    assert portfolio([firm, part]).state == "settled, simulated"

@@ -153,3 +153,11 @@ def test_the_instance_keeps_prices_carbon_and_pue_as_quoted():
     assert {site.price_gbp_per_kwh for site in made.sites} == {(0.2,) * T}
     assert {site.pue for site in made.sites} == {(1.25,) * T}
     assert [site.region for site in made.sites] == list(ZONES)
+
+
+def test_a_site_whose_headroom_can_never_take_the_job_is_none_of_its_sites():
+    found = quoted(booking("b", 0, T, 60.0))
+    large = job("j").model_copy(update={"power_kw": 40.0})
+    wanted = demands([large], [], {"j": SITES}, found)["j"].instance
+    assert wanted is not None
+    assert wanted.sites == ("a", "c")

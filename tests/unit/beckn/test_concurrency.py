@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from store.bookings import BookingRepository
-from store.database import Database
 
 from beckn.desk import FlexibilityDesk
 from beckn.models import SlotFilter
 from core.errors import Conflict
 from core.ledger import Booking
 from core.slots import SLOT
+from store.bookings import BookingRepository
+from store.database import Database
 from tests.unit.web.fakes import House, build_house
 
 

@@ -181,3 +181,13 @@ def test_totals_in_sql_are_the_sums_of_the_same_rows(database: Database, rows: l
     assert all(same(everyone[key], totals) for key, totals in by_job.items())
     for leg in Leg:
         assert same(ledger.totals(leg), Totals.of(ledger.entries(leg=leg)))
+
+
+@pytest.mark.parametrize("end", [JobStatus.FAILED, JobStatus.CANCELLED])
+def test_a_job_that_was_not_done_has_no_baseline_to_be_compared_with(database: Database, end: JobStatus) -> None:
+    jobs_in(database, "j1", "j2")
+    ledger = LedgerRepository(database)
+    ledger.apply_plan(slot(0), [an_entry("j1", 0), an_entry("j2", 0)], {"j1": "iceland", "j2": "iceland"}, {}, at=T0)
+    ledger.add_baseline([an_entry(job_id, 1, leg=Leg.BASELINE) for job_id in ("j1", "j2")])
+    JobRepository(database).transition("j1", end, at=T0, reason="over")
+    assert set(ledger.totals_by_job()) == {("j1", Leg.PLAN), ("j2", Leg.PLAN), ("j2", Leg.BASELINE)}

@@ -177,7 +177,7 @@ def test_statistics_are_the_sums_of_the_jobs(client: FlaskClient, house: House, 
 
     for figure in ("cost_saved_gbp", "carbon_saved_kg"):
         assert statistics["totals"][figure] == pytest.approx(sum(job[figure] for job in jobs))
-    assert statistics["totals"]["state"] == "part settled"
+    assert statistics["totals"]["state"] == "part settled, simulated"
     assert statistics["baseline_policy"] == "run-at-submission"
     assert statistics["jobs"]["scheduled"] == statistics["compared_jobs"] == 3
 
