@@ -27,7 +27,8 @@ class SlotEntry:
     """One job in one slot.
 
     :param power_kw: IT power awarded (plan) or assumed (baseline).
-    :param delivered_kwh: IT energy measured, plan leg only, None until the slot has passed.
+    :param delivered_kwh: IT energy measured, None until the slot has passed; on the baseline leg what counts of a job
+        that ended early, None where all of it counts.
     :param settled: True once price and carbon are the last word of their sources for this slot.
     """
 

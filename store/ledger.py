@@ -129,6 +129,15 @@ class LedgerRepository:
                 if not connection.execute(_MEASURED, _reading(entry)).rowcount:
                     raise NotFound(f"job {entry.job_id!r} has no planned slot at {entry.slot_start:%Y-%m-%d %H:%M}Z")
 
+    def scale_baseline(self, job_id: str, share: float) -> None:
+        """Compare a job that ended early with as much of its baseline: ``share`` of the energy in every slot."""
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(TABLE)
+                .where(TABLE.c.job_id == job_id, TABLE.c.leg == Leg.BASELINE.value)
+                .values(delivered_kwh=TABLE.c.power_kw * (SLOT_HOURS * share))
+            )
+
     def settle(self, entries: Sequence[SlotEntry]) -> None:
         """Store firmer figures of rows that are there."""
         statement = (

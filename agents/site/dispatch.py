@@ -367,12 +367,17 @@ class Dispatcher:
         return End(status, reason, ended.exit_status, body)
 
     def _settle_status(self, active: Active, notes: Notes | None = None) -> None:
-        """Drop the rows to come and move the job to its terminal state, unless another has done so."""
+        """Drop the rows to come and move the job to its terminal state, unless another has done so.
+
+        A command that ended early is compared with as much of its baseline as it used of its award.
+        """
         end = active.recorded
         if end is None:
             return
         job_id, now = active.job.job_id, self._clock.now()
         self._ledger.drop_plan(job_id, slot_floor(now))
+        if active.job.command is not None and end.status is JobStatus.COMPLETED and end.share < 1:
+            self._ledger.scale_baseline(job_id, end.share)
         if not self._jobs.get(job_id).status.terminal:
             self._jobs.transition(job_id, end.status, at=now, reason=end.reason, exit_status=end.exit_status)
         active.executor.forget(job_id)

@@ -65,6 +65,12 @@ class End:
     exit_status: int | None
     body: DeliveryBody
 
+    @property
+    def share(self) -> float:
+        """Delivered of the committed energy, at most 1."""
+        committed_kwh = float(self.body.committed_kwh)
+        return min(1.0, float(self.body.delivered_kwh) / committed_kwh) if committed_kwh else 0.0
+
 
 @dataclass(slots=True)
 class Active:

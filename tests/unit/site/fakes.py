@@ -16,7 +16,7 @@ from core.job import OPEN, TRANSITIONS, FlexibilityType, Job, JobStatus, Level, 
 from core.ledger import Leg, SlotEntry
 from core.series import Kind
 from core.site import Asset, Site
-from core.slots import SLOT
+from core.slots import SLOT, SLOT_HOURS
 
 START = datetime(2023, 3, 1, tzinfo=UTC)
 
@@ -154,6 +154,11 @@ class FakeLedger:
             key = (entry.job_id, Leg.PLAN, entry.slot_start)
             self.rows[key] = replace(self.rows[key], delivered_kwh=entry.delivered_kwh)
             self.readings[entry.job_id, entry.slot_start] += 1
+
+    def scale_baseline(self, job_id: str, share: float) -> None:
+        for row in self.entries(job_id=job_id, leg=Leg.BASELINE):
+            key = (row.job_id, row.leg, row.slot_start)
+            self.rows[key] = replace(row, delivered_kwh=row.power_kw * SLOT_HOURS * share)
 
     def drop_plan(self, job_id: str, from_slot: datetime) -> None:
         for row in self.entries(job_id=job_id, leg=Leg.PLAN, start=from_slot):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from agents.site import orphans
 from core.clock import ScaledClock
 from core.errors import LogUnavailable
 from core.job import FlexibilityType, JobStatus
+from core.ledger import Leg
 from core.slots import SLOT
 from tests.unit.site.conftest import Yard, eventually
 from tests.unit.site.fakes import START
@@ -49,6 +51,19 @@ def test_a_command_that_ends_early_completes_its_job_and_frees_the_rows_to_come(
     assert float(body["runtime_s"]) >= 0
     assert "s of CPU" in body["method"]
     assert str(job.command) not in str(body)
+
+
+def test_a_command_that_ends_early_is_compared_with_as_much_of_its_baseline(yard: Yard) -> None:
+    yard.plan([0, 1], command=sh("exit 0"))
+    row = yard.ledger.entries(job_id="job1")[0]
+    yard.ledger.rows["job1", Leg.BASELINE, row.slot_start] = replace(row, leg=Leg.BASELINE)
+    yard.at(0)
+    ends(yard)
+    (baseline,) = yard.ledger.entries(job_id="job1", leg=Leg.BASELINE)
+    (body,) = yard.log.deliveries("job1")
+    share = float(body["delivered_kwh"]) / float(body["committed_kwh"])
+    assert share < 0.5
+    assert baseline.it_kwh == pytest.approx(share * row.it_kwh)
 
 
 def test_a_command_that_fails_names_its_exit_status(yard: Yard) -> None:

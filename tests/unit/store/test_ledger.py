@@ -191,3 +191,13 @@ def test_a_job_that_was_not_done_has_no_baseline_to_be_compared_with(database: D
     ledger.add_baseline([an_entry(job_id, 1, leg=Leg.BASELINE) for job_id in ("j1", "j2")])
     JobRepository(database).transition("j1", end, at=T0, reason="over")
     assert set(ledger.totals_by_job()) == {("j1", Leg.PLAN), ("j2", Leg.PLAN), ("j2", Leg.BASELINE)}
+
+
+def test_a_baseline_is_scaled_to_what_the_job_used_and_no_other_row_changes(database: Database) -> None:
+    jobs_in(database, "j1", "j2")
+    ledger = LedgerRepository(database)
+    rows = [an_entry(job_id, n, leg=Leg.BASELINE) for job_id in ("j1", "j2") for n in range(2)]
+    ledger.add_baseline(rows)
+    ledger.scale_baseline("j1", 0.25)
+    assert [row.it_kwh for row in ledger.entries(job_id="j1")] == [row.it_kwh / 4 for row in rows[:2]]
+    assert ledger.entries(job_id="j2") == rows[2:]
