@@ -171,7 +171,7 @@ class DeliveryBody(Body):
     """What a job drew and did in the end, against what was committed to it."""
 
     job_id: str
-    site_id: str
+    site_id: str | None
     status: str
     delivered_kwh: Dec
     committed_kwh: Dec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.job import Job, JobRequest
+from core.job import Job, JobRequest, JobStatus
 from web.security import is_local_request, require_command_allowed
 from web.services import Services
 
@@ -24,7 +24,11 @@ def cancel_job(services: Services, job_id: str, reason: str) -> Job:
 
     :raises NotFound: no such job. :raises Conflict: it has ended.
     """
-    job = services.jobs.cancel(job_id, reason)
-    services.dispatcher.cancel(job_id)
+    job = services.jobs.get(job_id)
+    if not job.status.terminal:
+        services.dispatcher.cancel(job_id)  # its record comes first, and ends the job when it is under way
+    if job.status.terminal or services.jobs.get(job_id).status is not JobStatus.CANCELLED:
+        services.jobs.cancel(job_id, reason)
+    job = services.jobs.get(job_id)
     services.loop.request_tick("job")
     return job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from agents.site.executor import Exit
 from audit.record import DeliveryBody, dec
@@ -23,7 +24,7 @@ def _method(method: str, ended: Exit) -> str:
 
 
 def delivery_body(
-    job: Job, status: JobStatus, entries: Sequence[SlotEntry], ended: Exit, method: str, site_id: str
+    job: Job, status: JobStatus, entries: Sequence[SlotEntry], ended: Exit, method: str, site_id: str | None
 ) -> DeliveryBody:
     """The record of ``job`` ending in ``status``.
 
@@ -48,3 +49,9 @@ def delivery_body(
         runtime_s=None if ended.runtime_s is None else dec(ended.runtime_s, 3),
         method=_method(method, ended),
     )
+
+
+def unstarted_body(job: Job, entries: Sequence[SlotEntry], now: datetime) -> DeliveryBody:
+    """The record of ``job`` being cancelled before it began, or with no process of this server behind it."""
+    ended = Exit(now, reason="cancelled")
+    return delivery_body(job, JobStatus.CANCELLED, entries, ended, "not under way", job.site_id)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agents.site import orphans
 from agents.site.agent import SiteAgent
-from agents.site.delivery import delivery_body
+from agents.site.delivery import delivery_body, unstarted_body
 from agents.site.executor import Executor, Exit
 from agents.site.local_executor import GRACE_S, LocalExecutor, output_tail
 from agents.site.metering import ASLEEP, WORK_TOLERANCE_SLOTS, least_slots, shortfall, suffices, work_slots
@@ -90,19 +90,24 @@ class Dispatcher:
         return self._reported(self._catch_up)
 
     def cancel(self, job_id: str) -> None:
-        """End a job that is under way as cancelled, with its record; never start it if it is not.
+        """Record that a job is cancelled; end it when it is under way, never start it when it is not.
 
-        A command that has ended by itself keeps its own end: completed or failed.
+        A command that has ended by itself keeps its own end.
         :class:`LogUnavailable` when the record cannot be written: the command is stopped all the same, and the end is
         recorded by a later :meth:`dispatch`.
         """
         with self._lock:
             slot = slot_floor(self._clock.now())
-            self._cancelled.add(job_id)
             active = self._active.get(job_id)
             if active is None:
+                job = self._jobs.get(job_id)
+                if not job.status.terminal:
+                    rows = self._ledger.entries(job_id=job_id, leg=Leg.PLAN)
+                    self._log.append_all([("delivery", unstarted_body(job, rows, self._clock.now()))])
+                self._cancelled.add(job_id)
                 self._ledger.drop_plan(job_id, slot)
                 return
+            self._cancelled.add(job_id)
             if not self._ended(active):
                 active.cancelled = True
                 active.executor.stop([job_id], CANCELLED)
@@ -140,8 +145,6 @@ class Dispatcher:
             self._followed = slot
         self._follow(rows, notes)
         self._start_all([row for job_id, row in rows.items() if job_id not in self._active], notes)
-
-    # -- taking over ---------------------------------------------------------------------------------------------
 
     def _catch_up(self, slot: datetime, notes: Notes) -> None:
         """Meter the slots that passed since the last call, after taking over at the first."""
@@ -187,8 +190,6 @@ class Dispatcher:
             exit_status=records[0].body.get("exit_status"),
         )
         return True
-
-    # -- metering ------------------------------------------------------------------------------------------------
 
     def _meter_passed(self, start: datetime, slot: datetime, notes: Notes) -> None:
         """Record what the rows of ``[start, slot)`` delivered, each once."""
@@ -240,8 +241,6 @@ class Dispatcher:
     @staticmethod
     def _has_room(job: Job, slot: datetime) -> bool:
         return slots_between(slot + SLOT, job.window_end) >= least_slots(job)
-
-    # -- following the rows --------------------------------------------------------------------------------------
 
     def _rowless(self, slot: datetime, rows: dict[str, SlotEntry], notes: Notes) -> None:
         """Jobs under way that have no row now: pause those with rows to come or that may get some, stop the others.
@@ -319,8 +318,6 @@ class Dispatcher:
         active.executor.start(job, row.site_id, row.power_kw)
         self._active[job.job_id] = active
         notes.started.append(job.job_id)
-
-    # -- ending --------------------------------------------------------------------------------------------------
 
     def _stop(self, group: list[Active], reason: str) -> None:
         for executor in (self._local, self._simulated):

@@ -379,3 +379,12 @@ def test_no_job_is_lost_and_no_slot_metered_twice_whenever_the_server_sleeps(
         total = sum(kwh or 0.0 for kwh in yard.delivered())
         assert total == pytest.approx(job.it_energy_kwh, rel=0.03)
         assert float(ends[0]["delivered_kwh"]) == pytest.approx(total, abs=1e-5)
+
+
+def test_cancelling_a_job_that_has_not_begun_is_recorded_before_anything_changes(yard: Yard) -> None:
+    yard.plan([1])
+    yard.dispatcher.cancel("job1")
+    (body,) = yard.log.deliveries("job1")
+    assert (body["status"], float(body["delivered_kwh"])) == ("cancelled", 0.0)
+    assert yard.log.status_when_appended["job1"] is JobStatus.SCHEDULED
+    assert yard.ledger.entries(job_id="job1") == []
