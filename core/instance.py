@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.errors import InputError
 from core.job import Instant, Level, require_concave
-from core.slots import SLOT
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -194,8 +192,3 @@ def write_json(model: BaseModel, path: Path) -> None:
     """Write a model as ``.json`` or ``.json.gz``."""
     text = json.dumps(model.model_dump(mode="json", exclude_none=True), separators=(",", ":")).encode()
     path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
-
-
-def slot_time(instance: Instance, slot: int) -> datetime:
-    """Start of slot ``slot`` of the instance."""
-    return instance.start + SLOT * slot

@@ -87,8 +87,9 @@ class LedgerRepository:
                 )
             _insert(connection, [entry for entry in entries if entry.job_id in alive and entry.job_id in placed])
             ready = {job_id: site for job_id, site in placed.items() if job_id in alive}
-            _schedule(connection, ready, states, at)
-            _hold_back(connection, {job: why for job, why in waiting.items() if job in alive}, states, at)
+            wanted = {job_id: State(JobStatus.SCHEDULED, site, None) for job_id, site in ready.items()}
+            wanted |= {job: State(JobStatus.PENDING, None, why) for job, why in waiting.items() if job in alive}
+            _move(connection, wanted, states, at)
         return len(ready)
 
     def add_baseline(self, entries: Sequence[SlotEntry]) -> None:
@@ -232,42 +233,21 @@ def _insert(connection: Connection, entries: Sequence[SlotEntry]) -> None:
         connection.execute(sa.insert(TABLE), [_columns(entry) for entry in entries])
 
 
-def _schedule(connection: Connection, placed: Mapping[str, str], states: Mapping[str, State], at: datetime) -> None:
-    """Placed jobs that have not begun become scheduled at their site."""
+def _move(connection: Connection, wanted: Mapping[str, State], states: Mapping[str, State], at: datetime) -> None:
+    """Put the jobs that have not begun into the states wanted of them."""
     rows = [
-        {"at_job_id": job_id, "at_site": site, "at_time": at}
-        for job_id, site in placed.items()
-        if _changes(states[job_id], State(JobStatus.SCHEDULED, site, None))
+        {"at_job_id": job_id, "to": to.status.value, "at_site": to.site_id, "at_reason": to.reason, "at_time": at}
+        for job_id, to in wanted.items()
+        if _changes(states[job_id], to)
     ]
     if rows:
         connection.execute(
             sa.update(jobs)
             .where(jobs.c.job_id == sa.bindparam("at_job_id"))
             .values(
-                status=JobStatus.SCHEDULED.value,
-                reason=None,
-                site_id=sa.bindparam("at_site"),
-                updated_at=sa.bindparam("at_time"),
-            ),
-            rows,
-        )
-
-
-def _hold_back(connection: Connection, waiting: Mapping[str, str], states: Mapping[str, State], at: datetime) -> None:
-    """Waiting jobs that have not begun go back to pending, with the reason."""
-    rows = [
-        {"at_job_id": job_id, "at_reason": reason, "at_time": at}
-        for job_id, reason in waiting.items()
-        if _changes(states[job_id], State(JobStatus.PENDING, None, reason))
-    ]
-    if rows:
-        connection.execute(
-            sa.update(jobs)
-            .where(jobs.c.job_id == sa.bindparam("at_job_id"))
-            .values(
-                status=JobStatus.PENDING.value,
+                status=sa.bindparam("to"),
                 reason=sa.bindparam("at_reason"),
-                site_id=None,
+                site_id=sa.bindparam("at_site"),
                 updated_at=sa.bindparam("at_time"),
             ),
             rows,
