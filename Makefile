@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint format types imports bench assets lock clean
+.PHONY: help run test check lint format types imports bench bench-signals assets lock clean
 
 PYTHON ?=
 PYTEST_FLAGS ?=
@@ -17,7 +17,7 @@ pip_compile := CUSTOM_COMPILE_COMMAND="make lock" $(python) -m piptools compile 
 asset_sources := $(wildcard web/assets/*.mjs web/assets/package*.json web/assets/src/*)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.compiled web/static/.built ## install, build the assets, serve on http://127.0.0.1:5000
 	$(python) app.py serve
@@ -47,6 +47,9 @@ imports: .venv/.dev ## import-linter: dependencies point inward
 
 bench: .venv/.compiled ## plan seeded instances and let the independent referee judge the plans
 	$(python) -m benchmarks
+
+bench-signals: .venv/.run ## score the forecasts on recorded figures, walking forward
+	$(python) -m benchmarks.signals
 
 assets: web/static/.built ## bundle style, htmx and charts into web/static
 

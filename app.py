@@ -51,6 +51,7 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     from agents.energy.build import build_energy, enabled_zones
     from agents.energy.zones import ZONES
     from agents.job.agent import JobAgent
+    from agents.job.arrivals import ArrivalForecaster
     from agents.loop import NegotiationLoop
     from agents.negotiation import Effort
     from agents.site.agent import SiteAgent
@@ -64,6 +65,7 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     from store.jobs import JobRepository
     from store.lease import LeaderLease
     from store.ledger import LedgerRepository
+    from store.scores import ScoreRepository
     from store.sites import SiteRepository
     from store.ticks import TickRepository
     from store.vintages import VintageRepository
@@ -78,13 +80,36 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     log = AuditLog.open(data / "decisions.jsonl", clock=clock, actor=f"slackwater/{VERSION}")
     zones = tuple(dict.fromkeys(site.zone for site in site_rows.all()))
     vintages = VintageRepository(database)
-    energy = build_energy(settings, clock, vintages, zones)
-    site_agent = SiteAgent(clock, site_rows, settings.seed, enabled_zones(settings, tuple(ZONES)))
+    scores = ScoreRepository(database)
+    energy = build_energy(settings, clock, vintages, scores, zones)
+    site_agent = SiteAgent(
+        clock, site_rows, settings.seed, enabled_zones(settings, tuple(ZONES)), settings.retrain_hours
+    )
     jobs = JobAgent(clock=clock, jobs=job_rows, sites=site_rows, commands_enabled=settings.commands_enabled)
     dispatcher = Dispatcher(clock, job_rows, ledger, log, site_agent, data / "jobs", settings.seed)
-    parties = Parties(clock, energy, site_agent, jobs, ledger, bookings, ticks, vintages, log, solver)
+    parties = Parties(
+        clock,
+        energy,
+        site_agent,
+        jobs,
+        ArrivalForecaster(job_rows),
+        ledger,
+        bookings,
+        ticks,
+        vintages,
+        scores,
+        log,
+        solver,
+    )
     effort = Effort(time_limit_s=settings.solve_seconds)
-    terms = Terms(settings.carbon_price_gbp_per_tonne, settings.seed, effort, data / "instances")
+    terms = Terms(
+        settings.carbon_price_gbp_per_tonne,
+        settings.seed,
+        effort,
+        data / "instances",
+        settings.keep_answers_days,
+        settings.reserve_for_spikes,
+    )
     loop = NegotiationLoop(parties, terms, dispatcher, LeaderLease(database, "loop"), settings.tick_seconds)
     desk = FlexibilityDesk(clock, loop, site_agent, bookings, log, lambda: loop.request_tick("booking"))
     return House(
@@ -97,6 +122,8 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
         ledger,
         ticks,
         bookings,
+        vintages,
+        scores,
         log,
         solver,
         dispatcher,
@@ -198,11 +225,30 @@ def _add_offline_commands(commands: argparse._SubParsersAction[argparse.Argument
     )
     verify.add_argument("log", type=Path, nargs="?", help="default: DATA_DIR/decisions.jsonl")
     verify.add_argument("--json", action="store_true", help="print JSON for a program to read")
-    signals = commands.add_parser("signals", help="test the feeds")
-    check = signals.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
-        "check", help="ask every feed once and say what it answered"
+    _add_signals(commands)
+
+
+def _add_signals(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Commands about price, carbon and the other figures of the world."""
+    json_too = argparse.ArgumentParser(add_help=False)
+    json_too.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    zone = argparse.ArgumentParser(add_help=False)
+    zone.add_argument("zone", help="grid zone, such as GB-C")
+    signals = commands.add_parser("signals", help="test the feeds, fill in the past, show figures, read bytes again")
+    actions = signals.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("check", parents=[json_too], help="ask every feed once and say what it answered")
+    backfill = actions.add_parser("backfill", parents=[zone, json_too], help="ask the feeds of a zone for the past")
+    backfill.add_argument("--from", dest="start", required=True, help="first day, such as 2023-01-01")
+    backfill.add_argument("--to", dest="end", help="day after the last (default: now)")
+    backfill.add_argument("--feed", action="append", default=[], help="only this feed; repeatable (default: all)")
+    show = actions.add_parser("show", parents=[zone, json_too], help="print a series as it is known and expected now")
+    show.add_argument("quantity", nargs="?", default="price", help="price, carbon, demand, ... (default price)")
+    show.add_argument("--from", dest="start", help="first day or time (default: the present half-hour)")
+    show.add_argument("--hours", type=_positive, default=48.0, help="how many (default 48)")
+    reread = actions.add_parser(
+        "reread", parents=[json_too], help="compare what rounds were planned with and the stored bytes"
     )
-    check.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    reread.add_argument("--last", type=_natural, default=100, help="the last so many rounds (default 100; 0: all)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -225,9 +271,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
             return verify_log(arguments, settings)
         case "signals":
-            from commands.signals import check
+            from commands.signals import ACTIONS
 
-            return check(arguments, settings, clock_of(settings))
+            return ACTIONS[arguments.action](arguments, settings, clock_of(settings))
         case _:
             from commands import client
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from accounting.baselines import POLICY
 from agents.messages import Award, Counter, EnergyQuote, Option
 from agents.negotiation import Outcome
+from agents.proposal import Expected
 from audit.record import (
     CounterOfferBody,
     DecisionBody,
@@ -28,7 +29,9 @@ from audit.record import (
 from core.instance import Instance, Plan
 from core.job import Job
 from core.ledger import SlotEntry, Totals
+from core.series import LEVEL, Series
 from core.slots import SLOT, format_utc
+from core.vintage import Quantity
 
 MOST_OPTIONS = 6
 
@@ -60,9 +63,10 @@ def round_body(
         trigger=trigger,
         plan_start=format_utc(facts.start),
         slots=instance.slots,
-        jobs=len(instance.jobs),
-        placed=len(plan.assignments),
-        unserved=len(plan.unserved),
+        jobs=len(outcome.awards) + len(outcome.counters),
+        placed=len(outcome.awards),
+        unserved=len(outcome.counters),
+        expected=len(plan.assignments) + len(plan.unserved) - len(outcome.awards) - len(outcome.counters),
         rounds=[
             NegotiationRoundBody(
                 number=r.number, bound_gbp=dec(r.bound_gbp, 6), master_gbp=dec(r.master_gbp, 6), bids=r.bids
@@ -93,7 +97,11 @@ def round_body(
 def _feeds(facts: Facts) -> list[FeedUse]:
     uses = []
     for zone in sorted(set(facts.zone_of.values())):
-        for quantity, series in (("price", facts.energy.price[zone]), ("carbon", facts.energy.carbon[zone])):
+        quoted: tuple[tuple[Quantity, Series], ...] = (
+            ("price", facts.energy.price[zone]),
+            ("carbon", facts.energy.carbon[zone]),
+        )
+        for quantity, series in quoted:
             uses.append(
                 FeedUse.model_validate(
                     {
@@ -103,6 +111,10 @@ def _feeds(facts: Facts) -> list[FeedUse]:
                         "issued_at": format_utc(series.issued_at),
                         "kinds": [kind.label for kind in series.kinds_used()],
                         "stale": series.stale,
+                        "origins": [
+                            {"first": o.first, "last": o.last, "source": o.source, "fetch_id": o.fetch_id}
+                            for o in facts.energy.origins.get((zone, quantity), ())
+                        ],
                     }
                 )
             )
@@ -117,6 +129,7 @@ def award_body(
     options: Sequence[Option],
     rows: Sequence[SlotEntry],
     baseline: Sequence[SlotEntry],
+    expected: Expected,
 ) -> DecisionBody:
     """The record of a job's place in the plan: a first award, or a move."""
     totals = Totals.of(rows)
@@ -133,6 +146,11 @@ def award_body(
         counter_offers=[],
         cost_gbp=dec(totals.cost_gbp, 6),
         carbon_kg=dec(totals.carbon_kg, 6),
+        interval_level=dec(LEVEL, 2),
+        cost_low_gbp=dec(expected.cost_low_gbp, 6),
+        cost_high_gbp=dec(expected.cost_high_gbp, 6),
+        carbon_low_kg=dec(expected.carbon_low_kg, 6),
+        carbon_high_kg=dec(expected.carbon_high_kg, 6),
         data_kinds=_kinds([*rows, *baseline]),
         sources=_sources(facts, {award.site_id, *(row.site_id for row in baseline)}),
     )

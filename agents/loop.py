@@ -33,7 +33,6 @@ RETRY_S = 15.0
 REFRESH_S = 60.0
 LEAST_LEAD_S = 1.0
 MOST_LEAD_S = 120.0
-KEEP_VINTAGES_DAYS = 60
 SYSTEM = SystemClock()
 """the scheduler keeps the machine's time, whatever clock the plan keeps"""
 
@@ -100,6 +99,7 @@ class NegotiationLoop:
         soon = SYSTEM.now()
         scheduler.add_job(self._lead, "interval", seconds=5, id="lead", next_run_time=soon)
         scheduler.add_job(self._refresh, "interval", seconds=REFRESH_S, id="refresh", next_run_time=soon)
+        scheduler.add_job(self._learn, "interval", seconds=REFRESH_S, id="learn", next_run_time=soon)
         tick_s = max(0.5, clock.real_seconds(self._period))
         scheduler.add_job(self._scheduled, "interval", seconds=tick_s, id="tick", next_run_time=soon)
         scheduler.add_job(self._prune, "interval", days=1, id="prune", next_run_time=soon)
@@ -234,10 +234,16 @@ class NegotiationLoop:
         if self._leading:
             self._guarded("refresh", self._with.energy.refresh)
 
+    def _learn(self) -> None:
+        """Fit and issue forecasts, beside the ticks: none of them waits for it."""
+        if self._leading:
+            self._guarded("learn", self._with.energy.learn)
+
     def _prune(self) -> None:
-        """Forget the raw answers of feeds that are older than ``KEEP_VINTAGES_DAYS``."""
-        before = self._with.clock.now() - timedelta(days=KEEP_VINTAGES_DAYS)
-        self._guarded("prune", lambda: self._with.vintages.prune(before))
+        """Forget the raw answers of feeds that are older than the operator keeps them."""
+        before = self._with.clock.now() - timedelta(days=self._terms.keep_answers_days)
+        self._guarded("prune answers", lambda: self._with.vintages.prune(before))
+        self._guarded("prune scores", lambda: self._with.scores.prune(before))
 
     def _dispatch(self) -> None:
         if not self._leading:

@@ -7,11 +7,12 @@ intensities in gCO2/kWh; headroom is at the meter, job power is IT power before 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.instance import CounterOffer, Run
-from core.series import FloatArray, Series
+from core.series import FloatArray, KindArray, Series
+from core.vintage import Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,32 @@ class Notice:
     feed: str
     zones: tuple[str, ...]
     state: str
-    """``stale``, ``simulated`` or ``replayed``"""
+    """``stale``, ``simulated``, ``replayed``, or ``never`` where no figure was ever had and none is simulated"""
     since: datetime
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the figures of slots ``[first, last)`` of a quoted series were read from.
+
+    :param fetch_id: the stored answer whose bytes hold them; None where they are simulated or replayed.
+    """
+
+    first: int
+    last: int
+    source: str
+    fetch_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class EnergyQuote:
-    """From the energy agent: price and carbon of every zone, slot by slot, each with its kind and source."""
+    """From the energy agent: price and carbon of every zone, slot by slot, each with its kind, source and interval.
+
+    :param origins: by zone and quantity, the stored answers that the figures come from; together they cover each slot
+        that has a figure exactly once.
+    :param stress: by zone, how strained the grid is, 0 to 1; zones without such figures are absent.
+    """
 
     issued_at: datetime
     start: datetime
@@ -36,16 +55,35 @@ class EnergyQuote:
     price: Mapping[str, Series]
     carbon: Mapping[str, Series]
     notices: tuple[Notice, ...] = ()
+    origins: Mapping[tuple[str, Quantity], tuple[Origin, ...]] = field(default_factory=dict)
+    stress: Mapping[str, Series] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WeatherQuote:
+    """From the energy agent: outdoor conditions by site; slots without a figure are MISSING.
+
+    :param temperature: dry bulb, °C, by site id.
+    :param humidity: relative humidity, %, by site id.
+    """
+
+    temperature: Mapping[str, Series]
+    humidity: Mapping[str, Series]
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityQuote:
     """From the site agent: what each site can take, slot by slot.
 
-    :param headroom_kw: (S, T) at the meter, capacity less own load, never negative.
-    :param own_load_kw: (S, T) at the meter.
+    :param headroom_kw: (S, T) at the meter, capacity less the upper end of the own load, never negative: what is
+        promised holds also where the own load turns out higher than expected.
+    :param own_load_kw: (S, T) at the meter, expected.
+    :param own_load_low_kw: (S, T) lower end of its 90 % interval.
+    :param own_load_high_kw: (S, T) upper end.
+    :param own_load_kind: (S, T) codes of :class:`core.series.Kind`.
     :param pue: (S, T), at least 1.
     :param temperature_c: (S, T) outdoor temperature used for the PUE.
+    :param temperature_kind: (S, T) codes of :class:`core.series.Kind`.
     """
 
     issued_at: datetime
@@ -54,8 +92,12 @@ class CapacityQuote:
     zones: tuple[str, ...]
     headroom_kw: FloatArray
     own_load_kw: FloatArray
+    own_load_low_kw: FloatArray
+    own_load_high_kw: FloatArray
+    own_load_kind: KindArray
     pue: FloatArray
     temperature_c: FloatArray
+    temperature_kind: KindArray
 
 
 @dataclass(frozen=True, slots=True)

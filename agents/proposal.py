@@ -17,9 +17,9 @@ from agents.job.demand import Demand, committed_rows, demand
 from agents.messages import CapacityQuote, EnergyQuote
 from core.instance import Instance, SiteInstance
 from core.job import Job
-from core.ledger import Booking, SlotEntry
-from core.series import BoolArray, FloatArray
-from core.slots import format_utc, slots_between
+from core.ledger import Booking, Leg, SlotEntry
+from core.series import BoolArray, FloatArray, Kind, KindArray
+from core.slots import SLOT, SLOT_HOURS, format_utc, slots_between
 
 DECIMALS = 9
 
@@ -28,7 +28,8 @@ DECIMALS = 9
 class Figures:
     """Quotes as arrays over all sites (S) and slots (T); NaN where a feed has nothing.
 
-    ``headroom_kw`` is capacity less own load at the meter; ``sold_kw`` of it is booked over Beckn.
+    ``headroom_kw`` is capacity less own load at the meter; ``sold_kw`` of it is booked over Beckn. ``*_low_*`` and
+    ``*_high_*`` are the ends of the 90 % intervals of price and carbon.
     """
 
     start: datetime
@@ -39,8 +40,12 @@ class Figures:
     pue: FloatArray
     price_gbp_per_kwh: FloatArray
     carbon_g_per_kwh: FloatArray
-    price_kind: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
-    carbon_kind: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
+    price_kind: KindArray
+    carbon_kind: KindArray
+    price_low_gbp_per_kwh: FloatArray
+    price_high_gbp_per_kwh: FloatArray
+    carbon_low_g_per_kwh: FloatArray
+    carbon_high_g_per_kwh: FloatArray
 
     @property
     def slots(self) -> int:
@@ -74,6 +79,10 @@ def figures(energy: EnergyQuote, capacity: CapacityQuote, bookings: Sequence[Boo
         carbon_g_per_kwh=np.array([series.values for series in carbon]).reshape(shape),
         price_kind=np.array([series.kinds for series in price], dtype=np.int8).reshape(shape),
         carbon_kind=np.array([series.kinds for series in carbon], dtype=np.int8).reshape(shape),
+        price_low_gbp_per_kwh=np.array([series.interval[0] for series in price]).reshape(shape),
+        price_high_gbp_per_kwh=np.array([series.interval[1] for series in price]).reshape(shape),
+        carbon_low_g_per_kwh=np.array([series.interval[0] for series in carbon]).reshape(shape),
+        carbon_high_g_per_kwh=np.array([series.interval[1] for series in carbon]).reshape(shape),
     )
 
 
@@ -132,6 +141,51 @@ def _least_kw(job: Job) -> float:
     return job.levels[0].power_kw if job.levels else job.power_kw
 
 
+def rows_of(
+    job_id: str, leg: Leg, figures: Figures, site: int, runs: Sequence[tuple[int, int, float]]
+) -> list[SlotEntry]:
+    """Ledger rows of runs at site row ``site``, with the figures quoted for their slots."""
+    return [
+        SlotEntry(
+            job_id=job_id,
+            leg=leg,
+            slot_start=figures.start + SLOT * slot,
+            site_id=figures.site_ids[site],
+            power_kw=power_kw,
+            pue=float(figures.pue[site, slot]),
+            price_gbp_per_kwh=float(figures.price_gbp_per_kwh[site, slot]),
+            price_kind=Kind(int(figures.price_kind[site, slot])),
+            carbon_g_per_kwh=float(figures.carbon_g_per_kwh[site, slot]),
+            carbon_kind=Kind(int(figures.carbon_kind[site, slot])),
+        )
+        for first, last, power_kw in runs
+        for slot in range(first, last)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Between which ends the cost (GBP) and carbon (kg) of a course lie if every slot errs the same way."""
+
+    cost_low_gbp: float
+    cost_high_gbp: float
+    carbon_low_kg: float
+    carbon_high_kg: float
+
+
+def worth_between(figures: Figures, site: int, runs: Sequence[tuple[int, int, float]]) -> Expected:
+    """The interval of a course at site row ``site``: the sum of its slots' ends, which is the widest it can be."""
+    energy_kwh = np.zeros(figures.slots)
+    for first, last, power_kw in runs:
+        energy_kwh[first:last] += power_kw * figures.pue[site, first:last] * SLOT_HOURS
+    return Expected(
+        cost_low_gbp=float(energy_kwh @ np.nan_to_num(figures.price_low_gbp_per_kwh[site])),
+        cost_high_gbp=float(energy_kwh @ np.nan_to_num(figures.price_high_gbp_per_kwh[site])),
+        carbon_low_kg=float(energy_kwh @ np.nan_to_num(figures.carbon_low_g_per_kwh[site]) / 1000),
+        carbon_high_kg=float(energy_kwh @ np.nan_to_num(figures.carbon_high_g_per_kwh[site]) / 1000),
+    )
+
+
 def instance_of(figures: Figures, wanted: Mapping[str, Demand], carbon_price_gbp_per_tonne: float) -> Instance:
     """The instance file of one tick. Headroom always covers what is frozen: the site has promised it."""
     frozen = [demand.frozen for demand in wanted.values() if demand.frozen is not None]
@@ -161,6 +215,10 @@ def _site(figures: Figures, headroom: FloatArray, row: int) -> SiteInstance:
         price_gbp_per_kwh=_rounded(figures.price_gbp_per_kwh[row]),
         carbon_g_per_kwh=_rounded(figures.carbon_g_per_kwh[row]),
         pue=_rounded(figures.pue[row]),
+        price_low_gbp_per_kwh=_rounded(figures.price_low_gbp_per_kwh[row]),
+        price_high_gbp_per_kwh=_rounded(figures.price_high_gbp_per_kwh[row]),
+        carbon_low_g_per_kwh=_rounded(figures.carbon_low_g_per_kwh[row]),
+        carbon_high_g_per_kwh=_rounded(figures.carbon_high_g_per_kwh[row]),
     )
 
 

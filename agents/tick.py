@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
-from accounting.baselines import BaselineDemand, run_at_submission
-from accounting.settlement import settle
 from agents.energy.agent import EnergyAgent
 from agents.evidence import Facts, award_body, refusal_body, round_body
 from agents.job.agent import JobAgent
+from agents.job.arrivals import ArrivalForecaster, ExpectedLoad
 from agents.job.demand import Demand
 from agents.messages import Counter, EnergyQuote
 from agents.negotiation import Effort, Outcome
-from agents.proposal import Figures, demands, figures, instance_of, planned_kw
+from agents.proposal import Figures, demands, figures, instance_of, planned_kw, rows_of, worth_between
+from agents.reckoning import Reckoning
+from agents.reserve import awarded, reservations, reserved_kw, with_reservations
 from agents.site.agent import SiteAgent
+from agents.snapshots import Snapshots
 from agents.solver import Solver
-from agents.standing import StandingPlan, standing_of
+from agents.standing import Kept, StandingPlan, standing_of
 from audit.log import AuditLog
 from audit.record import Body
 from core.clock import Clock
@@ -36,10 +36,10 @@ from core.errors import PlanTooLate
 from core.instance import Instance, Plan
 from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry, TickRecord
-from core.series import Kind
-from core.slots import SLOT, SLOTS_PER_DAY, slot_ceil, slots_between
+from core.slots import SLOT, SLOTS_PER_DAY, slots_between
 from store.bookings import BookingRepository
 from store.ledger import LedgerRepository
+from store.scores import ScoreRepository
 from store.ticks import TickRepository
 from store.vintages import VintageRepository
 
@@ -55,10 +55,12 @@ class Parties:
     energy: EnergyAgent
     sites: SiteAgent
     jobs: JobAgent
+    arrivals: ArrivalForecaster
     ledger: LedgerRepository
     bookings: BookingRepository
     ticks: TickRepository
     vintages: VintageRepository
+    scores: ScoreRepository
     log: AuditLog
     solver: Solver
 
@@ -71,6 +73,8 @@ class Terms:
     seed: int
     effort: Effort
     instances: Path
+    keep_answers_days: float = 60.0
+    reserve_for_spikes: bool = True
 
 
 @dataclass(slots=True)
@@ -96,6 +100,8 @@ class Tick:
         self._with = parties
         self._terms = terms
         self._lock = lock
+        self._reckoning = Reckoning(parties.energy, parties.sites, parties.jobs, parties.ledger)
+        self._snapshots = Snapshots(parties.vintages)
         self.standing: StandingPlan | None = None
         """the plan in force since the last tick; it changes only with the lock held"""
 
@@ -105,27 +111,35 @@ class Tick:
         :raises PlanTooLate: when ``plan_start`` passed before the plan could be recorded.
         """
         started = self._with.clock.now()
-        self._settle(started)
+        self._reckoning.settle(started)
         table = self._lay(plan_start)
         tick_id = f"tick-{uuid.uuid4().hex[:12]}"
         self._give_up_on_the_late(tick_id, table)
-        self._baselines(table)
+        table.baseline = self._reckoning.baselines(table.jobs, table.wanted, table.figures)
+        reserved = reservations(self._expected(started), table.figures)
         bidders = [demand for demand in table.wanted.values() if demand.instance is not None]
-        if not bidders:
+        if not bidders and not reserved:
             with self._lock:
                 record = self._record(tick_id, trigger, started, table, None, None, 0.0)
-                self.standing = self._standing(table, {}, record)
+                self.standing = self._standing(table, None, record)
             return record
         instance = instance_of(table.figures, table.wanted, self._terms.carbon_price_gbp_per_tonne)
+        instance = with_reservations(instance, reserved)
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
         with self._lock:
             return self._commit(tick_id, trigger, started, table, instance, outcome)
+
+    def _expected(self, now: datetime) -> tuple[ExpectedLoad, ...]:
+        """Load that may be submitted within two days, where the operator wants room kept for it."""
+        if not self._terms.reserve_for_spikes:
+            return ()
+        return self._with.arrivals.expected(self._with.sites.sites(), now, LEAST_HORIZON)
 
     def quoted(self, start: datetime, slots: int) -> StandingPlan:
         """What the agents quote, beside what the ledger has planned; nothing is decided."""
         _, quoted, _ = self._quotes(start, slots)
         coming = self._with.ledger.entries(leg=Leg.PLAN, start=start)
-        return standing_of(quoted, planned_kw(coming, quoted), {}, None)
+        return standing_of(quoted, planned_kw(coming, quoted), None)
 
     def _lay(self, start: datetime) -> _Table:
         """Ask everyone: open jobs, standing rows, bookings, quotes, demand."""
@@ -142,7 +156,9 @@ class Tick:
         return _Table(jobs, rows, quoted, energy, wanted, booked)
 
     def _quotes(self, start: datetime, slots: int) -> tuple[EnergyQuote, Figures, frozenset[str]]:
-        capacity = self._with.sites.quote(start, slots)
+        sites = self._with.sites.sites()
+        weather = self._with.energy.weather({s.site_id: (s.latitude, s.longitude) for s in sites}, start, slots)
+        capacity = self._with.sites.quote(start, slots, weather)
         energy = self._with.energy.quote(capacity.zones, start, slots)
         bookings = self._with.bookings.active(start, start + SLOT * slots)
         return energy, figures(energy, capacity, bookings), frozenset(b.booking_id for b in bookings)
@@ -164,31 +180,6 @@ class Tick:
             self._with.jobs.give_up(job, reasons[job.job_id])
             del table.wanted[job.job_id]
 
-    def _baselines(self, table: _Table) -> None:
-        """Give every job that has none its baseline, in order of submission, beside the earlier ones."""
-        start, slots = table.figures.start, table.figures.slots
-        known = self._with.ledger.entries(
-            leg=Leg.BASELINE, start=min((j.submitted_at for j in table.jobs), default=start)
-        )
-        for row in known:
-            table.baseline.setdefault(row.job_id, []).append(row)
-        lacking = [job for job in table.jobs if job.job_id in table.wanted and job.job_id not in table.baseline]
-        if not lacking:
-            return
-        coming = self._with.ledger.entries(leg=Leg.BASELINE, start=start, end=start + SLOT * slots)
-        free = np.maximum(0.0, table.figures.headroom_kw - planned_kw(coming, table.figures))
-        sites = self._with.sites.sites()
-        asked = [_baseline_demand(job, self._with.jobs.allowed_sites(job, sites), table.figures) for job in lacking]
-        entries = []
-        for job, placed in zip(lacking, run_at_submission(asked, free, table.figures.pue), strict=True):
-            if placed.site_index is None or placed.start_slot is None:
-                continue
-            runs = ((placed.start_slot, placed.start_slot + placed.work_slots, job.power_kw),)
-            made = rows_of(job.job_id, Leg.BASELINE, table.figures, placed.site_index, runs)
-            table.baseline[job.job_id] = made
-            entries += made
-        self._with.ledger.add_baseline(entries)
-
     def _commit(
         self, tick_id: str, trigger: str, started: datetime, table: _Table, instance: Instance, outcome: Outcome
     ) -> TickRecord:
@@ -199,18 +190,23 @@ class Tick:
         still = frozenset(b.booking_id for b in self._with.bookings.active(start, start + SLOT * table.figures.slots))
         if still != table.booked:
             raise PlanTooLate("flexibility was booked while the plan was made")
+        plan = outcome.plan
+        outcome, reserved = awarded(outcome), reserved_kw(outcome, table.figures)
         rows, bodies, churn = self._decide(tick_id, table, outcome)
         path, digest = self._keep(instance)
         facts = self._facts(tick_id, table)
+        seen = self._snapshots.of(table.energy)
+        record_of_round = round_body(facts, trigger, instance, outcome, digest, path)
         log_records = self._with.log.append_all(
-            [("round", round_body(facts, trigger, instance, outcome, digest, path)), *(("decision", b) for b in bodies)]
+            [*(("feed_snapshot", b) for b in seen), ("round", record_of_round), *(("decision", b) for b in bodies)]
         )
+        self._snapshots.recorded(seen)
         placed = {award.job_id: award.site_id for award in outcome.awards}
         waiting = {counter.job_id: counter.reason for counter in outcome.counters}
         self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
-        record = self._record(tick_id, trigger, started, table, outcome, log_records[0].seq, churn)
-        scarcity = {price.site: price.headroom_gbp_per_kw_slot for price in outcome.plan.prices}
-        self.standing = self._standing(table, scarcity, record)
+        record = self._record(tick_id, trigger, started, table, outcome, log_records[len(seen)].seq, churn)
+        scarcity = {price.site: price.headroom_gbp_per_kw_slot for price in plan.prices}
+        self.standing = self._standing(table, Kept(scarcity, reserved), record)
         return record
 
     def _facts(self, tick_id: str, table: _Table) -> Facts:
@@ -232,7 +228,8 @@ class Tick:
             if before != _course(made):
                 options = outcome.options.get(job.job_id, ())
                 baseline = table.baseline.get(job.job_id, [])
-                bodies.append(award_body(facts, job, award, before is not None, options, made, baseline))
+                expected = worth_between(table.figures, place[award.site_id], award.runs)
+                bodies.append(award_body(facts, job, award, before is not None, options, made, baseline, expected))
         for counter in outcome.counters:
             job, before = jobs[counter.job_id], standing.get(counter.job_id)
             if before is not None or self._told(job) != counter.reason:
@@ -260,28 +257,9 @@ class Tick:
             part.replace(path)
         return f"{path.parent.name}/{path.name}", digest
 
-    def _settle(self, now: datetime) -> None:
-        """Give rows of passed slots the figures that are known by now."""
-        rows = self._with.ledger.unsettled(now)
-        rows = [row for row in rows if row.slot_start + SLOT <= now]
-        if not rows:
-            return
-        first = min(row.slot_start for row in rows)
-        slots = slots_between(first, slot_ceil(now))
-        zone_of = {site.site_id: site.zone for site in self._with.sites.sites()}
-        used = {row.site_id for row in rows} & zone_of.keys()
-        seen = {zone: self._with.energy.observed(zone, first, slots) for zone in {zone_of[site] for site in used}}
-        price = {site: seen[zone_of[site]][0] for site in used}
-        carbon = {site: seen[zone_of[site]][1] for site in used}
-        changed = [
-            after for before, after in zip(rows, settle(rows, price, carbon), strict=True) if after is not before
-        ]
-        if changed:
-            self._with.ledger.settle(changed)
-
-    def _standing(self, table: _Table, scarcity: Mapping[str, Sequence[float]], record: TickRecord) -> StandingPlan:
+    def _standing(self, table: _Table, kept: Kept | None, record: TickRecord) -> StandingPlan:
         coming = self._with.ledger.entries(leg=Leg.PLAN, start=table.figures.start)
-        return standing_of(table.figures, planned_kw(coming, table.figures), dict(scarcity), record)
+        return standing_of(table.figures, planned_kw(coming, table.figures), record, kept)
 
     def _record(
         self,
@@ -304,8 +282,8 @@ class Tick:
             plan_start=table.figures.start,
             slots=table.figures.slots,
             jobs=len(table.wanted),
-            placed=len(plan.assignments) if plan else 0,
-            unserved=len(plan.unserved) if plan else 0,
+            placed=len(outcome.awards) if outcome else 0,
+            unserved=len(outcome.counters) if outcome else 0,
             rounds=len(outcome.rounds) if outcome else 0,
             objective_gbp=plan.objective_gbp if plan else None,
             bound_gbp=plan.bound_gbp if plan else None,
@@ -314,28 +292,6 @@ class Tick:
             churn=churn_share,
             log_seq=log_seq,
         )
-
-
-def rows_of(
-    job_id: str, leg: Leg, figures: Figures, site: int, runs: Sequence[tuple[int, int, float]]
-) -> list[SlotEntry]:
-    """Ledger rows of runs at site row ``site``, with the figures quoted for their slots."""
-    return [
-        SlotEntry(
-            job_id=job_id,
-            leg=leg,
-            slot_start=figures.start + SLOT * slot,
-            site_id=figures.site_ids[site],
-            power_kw=power_kw,
-            pue=float(figures.pue[site, slot]),
-            price_gbp_per_kwh=float(figures.price_gbp_per_kwh[site, slot]),
-            price_kind=Kind(int(figures.price_kind[site, slot])),
-            carbon_g_per_kwh=float(figures.carbon_g_per_kwh[site, slot]),
-            carbon_kind=Kind(int(figures.carbon_kind[site, slot])),
-        )
-        for first, last, power_kw in runs
-        for slot in range(first, last)
-    ]
 
 
 Course = frozenset[tuple[str, datetime, float]]
@@ -376,16 +332,3 @@ def _too_late(job: Job, wanted: Demand | None) -> bool:
     if left.levels:
         return window * left.levels[-1].work_per_slot < (left.work or 0.0) - 1e-9
     return window < (left.duration_slots or 0)
-
-
-def _baseline_demand(job: Job, sites: tuple[str, ...], figures: Figures) -> BaselineDemand:
-    """The job as it would have run at once; never before the plan's start, where nothing can begin."""
-    rows = tuple(row for row, site_id in enumerate(figures.site_ids) if site_id in sites and figures.priced[row])
-    return BaselineDemand(
-        job_id=job.job_id,
-        site_indexes=rows,
-        first_slot=max(0, slots_between(figures.start, job.first_slot)),
-        work_slots=job.work_slots,
-        power_kw=job.power_kw,
-        deadline_slot=max(0, slots_between(figures.start, job.window_end)),
-    )

@@ -97,6 +97,11 @@ class DecisionBody(Body):
     counter_offers: list[CounterOfferBody]
     cost_gbp: Dec | None = None
     carbon_kg: Dec | None = None
+    interval_level: Dec | None = None
+    cost_low_gbp: Dec | None = None
+    cost_high_gbp: Dec | None = None
+    carbon_low_kg: Dec | None = None
+    carbon_high_kg: Dec | None = None
     baseline_policy: str
     baseline_site_id: str | None = None
     baseline_start: Time | None = None
@@ -124,8 +129,17 @@ class SolverBody(Body):
     version: str
 
 
+class OriginBody(Body):
+    """Slots ``[first, last)`` of a round whose figures are those of one stored answer, or were made here."""
+
+    first: int
+    last: int
+    source: str
+    fetch_id: str | None = None
+
+
 class FeedUse(Body):
-    """A series that the round used: whose, how old and of what kinds."""
+    """A series that the round used: whose, how old, of what kinds, and from which stored answers."""
 
     zone: str
     quantity: Literal["price", "carbon"]
@@ -133,6 +147,7 @@ class FeedUse(Body):
     issued_at: Time
     kinds: list[str]
     stale: bool
+    origins: list[OriginBody] = []
 
 
 class SitePriceBody(Body):
@@ -144,7 +159,10 @@ class SitePriceBody(Body):
 
 
 class RoundBody(Body):
-    """One negotiation: what went in, how the rounds went, and the certificate that came out."""
+    """One negotiation: what went in, how the rounds went, and the certificate that came out.
+
+    ``expected`` bidders stood for load that nobody had submitted yet: they are in the instance and the certificate.
+    """
 
     round_id: str
     trigger: str
@@ -153,6 +171,7 @@ class RoundBody(Body):
     jobs: int
     placed: int
     unserved: int
+    expected: int = 0
     rounds: list[NegotiationRoundBody]
     objective_gbp: Dec
     bound_gbp: Dec
@@ -202,20 +221,33 @@ class BookingBody(Body):
     data_kinds: list[str]
 
 
-class FeedSnapshotBody(Body):
-    """What a feed answered, by the hash of its bytes."""
+class AnswerBody(Body):
+    """One body as it was received: what was asked, without anything secret, and the digest of the bytes."""
 
-    feed: str
-    zone: str
-    quantity: Literal["price", "carbon"]
-    fetched_at: Time
-    raw_sha256: Hex64
+    url: str
+    sha256: Hex64
     raw_bytes: int
+
+
+class FeedSeriesBody(Body):
+    """What was read from the answers for one quantity."""
+
+    quantity: str
     valid_from: Time
     valid_to: Time
     kinds: list[str]
     unit: str
-    stale: bool
+
+
+class FeedSnapshotBody(Body):
+    """What a feed answered, by the digests of its bytes: recorded before the first round that uses it."""
+
+    fetch_id: str
+    feed: str
+    zone: str
+    fetched_at: Time
+    answers: list[AnswerBody]
+    series: list[FeedSeriesBody]
 
 
 class RecoveryBody(Body):

@@ -20,7 +20,9 @@ from core.site import Site
 from store.bookings import BookingRepository
 from store.database import Database
 from store.ledger import LedgerRepository
+from store.scores import ScoreRepository
 from store.ticks import TickRepository
+from store.vintages import VintageRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class House:
     ledger: LedgerRepository
     ticks: TickRepository
     bookings: BookingRepository
+    vintages: VintageRepository
+    scores: ScoreRepository
     log: AuditLog
     solver: Solver
     dispatcher: Dispatcher

@@ -167,6 +167,7 @@ def _run(house: House, arrivals: list[Arrival], start: datetime, slots: int, *, 
             while waiting and waiting[-1].at <= slot:
                 _submit(house, waiting.pop(), seen)
             _set(house, slot)
+            house.energy.learn()
             seen.ticks.append(house.loop.tick("replay"))
             for leg in Leg:
                 seen.forecast[leg].append(Totals.of(house.ledger.entries(leg=leg, start=slot, end=slot + SLOT)))

@@ -77,6 +77,8 @@ def serve(settings: Settings, clock_of: Callable[[Settings], Clock], compose: Co
             ledger=house.ledger,
             ticks=house.ticks,
             bookings=house.bookings,
+            vintages=house.vintages,
+            scores=house.scores,
             log=house.log,
             desk=house.desk,
             advisor=house.advisor,

@@ -29,7 +29,10 @@ class _Strict(BaseModel):
 
 
 class SiteInstance(_Strict):
-    """A site's figures for each slot. ``headroom_kw`` is at the meter."""
+    """A site's figures for each slot. ``headroom_kw`` is at the meter.
+
+    ``*_low_*`` and ``*_high_*``, where given, are the ends of the 90 % intervals of price and carbon.
+    """
 
     id: str
     region: str
@@ -37,6 +40,10 @@ class SiteInstance(_Strict):
     price_gbp_per_kwh: tuple[Finite, ...]
     carbon_g_per_kwh: tuple[NonNegative, ...]
     pue: tuple[Annotated[float, Field(ge=1, allow_inf_nan=False)], ...] | Annotated[float, Field(ge=1, le=10)]
+    price_low_gbp_per_kwh: tuple[Finite, ...] | None = None
+    price_high_gbp_per_kwh: tuple[Finite, ...] | None = None
+    carbon_low_g_per_kwh: tuple[NonNegative, ...] | None = None
+    carbon_high_g_per_kwh: tuple[NonNegative, ...] | None = None
 
 
 class JobInstance(_Strict):
@@ -99,7 +106,7 @@ class Instance(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for site in self.sites:
-            for field in ("headroom_kw", "price_gbp_per_kwh", "carbon_g_per_kwh", "pue"):
+            for field in SiteInstance.model_fields:
                 values = getattr(site, field)
                 if isinstance(values, tuple) and len(values) != self.slots:
                     raise ValueError(f"site {site.id!r}: {field} has {len(values)} values for {self.slots} slots")

@@ -19,15 +19,26 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 KindArray = NDArray[np.int8]
+LEVEL = 0.9
+"""Probability with which the outturn lies within a prediction interval."""
 
 
 class Unit(StrEnum):
     """Units that a series may carry."""
 
     GBP_PER_KWH = "GBP/kWh"
+    GBP_PER_DAY = "GBP/day"
+    GBP_PER_PH_DAY = "GBP/(PH/s)/day"
+    GBP = "GBP"
     G_PER_KWH = "gCO2/kWh"
     KW = "kW"
+    MW = "MW"
+    MWH = "MWh"
+    HERTZ = "Hz"
+    PERCENT = "%"
     CELSIUS = "°C"
+    METRES_PER_SECOND = "m/s"
+    NONE = "1"
 
 
 class Kind(IntEnum):
@@ -55,6 +66,9 @@ class Series:
     :param source: who said so, for people and for the audit record.
     :param issued_at: when the figures were issued or fetched (their vintage).
     :param stale: True when the source should have issued newer figures by now.
+    :param low: shape (n,) lower end of the central ``LEVEL`` prediction interval, or None where no figure has one.
+        Equal to the value where that is known; NaN exactly where the value is.
+    :param high: upper end, likewise; given if and only if ``low`` is.
     """
 
     start: datetime
@@ -64,6 +78,8 @@ class Series:
     source: str
     issued_at: datetime
     stale: bool = False
+    low: FloatArray | None = None
+    high: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if slot_floor(self.start) != require_aware(self.start):
@@ -72,6 +88,14 @@ class Series:
             raise ValueError(f"values {self.values.shape} and kinds {self.kinds.shape} must be equal-length vectors")
         if not np.array_equal(np.isnan(self.values), self.kinds == Kind.MISSING):
             raise ValueError("a value must be NaN exactly where its kind is MISSING")
+        low, high = self.low, self.high
+        if (low is None) != (high is None):
+            raise ValueError("an interval has both ends or none")
+        if low is not None and high is not None:
+            if low.shape != self.values.shape or high.shape != self.values.shape:
+                raise ValueError(f"interval ends {low.shape} and {high.shape} must be as long as {self.values.shape}")
+            if np.any((low > self.values) | (high < self.values)) or not np.array_equal(np.isnan(low), np.isnan(high)):
+                raise ValueError("an interval must contain its value")
 
     @classmethod
     def of(
@@ -105,12 +129,15 @@ class Series:
         """The ``count`` slots from ``start``; slots outside this series are MISSING."""
         values = np.full(count, np.nan)
         kinds = np.full(count, Kind.MISSING, dtype=np.int8)
+        low, high = (None, None) if self.low is None else (values.copy(), values.copy())
         offset = slots_between(self.start, slot_floor(start))
         lo, hi = max(0, -offset), min(count, len(self) - offset)
         if hi > lo:
-            values[lo:hi] = self.values[lo + offset : hi + offset]
-            kinds[lo:hi] = self.kinds[lo + offset : hi + offset]
-        return replace(self, start=slot_floor(start), values=values, kinds=kinds)
+            kept, cut = slice(lo, hi), slice(lo + offset, hi + offset)
+            values[kept], kinds[kept] = self.values[cut], self.kinds[cut]
+            if low is not None and high is not None and self.low is not None and self.high is not None:
+                low[kept], high[kept] = self.low[cut], self.high[cut]
+        return replace(self, start=slot_floor(start), values=values, kinds=kinds, low=low, high=high)
 
     def overlay(self, weaker: Series) -> Series:
         """These values, and those of ``weaker`` in slots where these are missing, over this series' slots.
@@ -122,21 +149,29 @@ class Series:
         other = weaker.window(self.start, len(self))
         gaps = self.kinds == Kind.MISSING
         used = bool(np.any(gaps & (other.kinds != Kind.MISSING)))
+        low, high = None, None
+        if self.low is not None or other.low is not None:
+            (mine_low, mine_high), (other_low, other_high) = self.interval, other.interval
+            low, high = np.where(gaps, other_low, mine_low), np.where(gaps, other_high, mine_high)
         return replace(
             self,
+            low=low,
+            high=high,
             values=np.where(gaps, other.values, self.values),
             kinds=np.where(gaps, other.kinds, self.kinds).astype(np.int8),
             source=f"{self.source} + {weaker.source}" if used and self.source != weaker.source else self.source,
         )
 
-    def shifted_kind(self, kind: Kind) -> Series:
-        """The same values, all of them that are known, labelled ``kind``."""
-        return Series.of(self.start, self.values, kind, self.unit, self.source, self.issued_at)
+    @property
+    def interval(self) -> tuple[FloatArray, FloatArray]:
+        """Both ends of the prediction interval, (n,) each: the values themselves where none is given."""
+        if self.low is None or self.high is None:
+            return self.values, self.values
+        return self.low, self.high
 
-    def first_of(self, kind: Kind) -> datetime | None:
-        """Start of the first slot of ``kind``, or None."""
-        found = np.flatnonzero(self.kinds == kind)
-        return self.start + SLOT * int(found[0]) if found.size else None
+    def with_interval(self, low: FloatArray, high: FloatArray) -> Series:
+        """The same figures with the ends of their prediction interval."""
+        return replace(self, low=np.minimum(low, self.values), high=np.maximum(high, self.values))
 
     def kinds_used(self) -> tuple[Kind, ...]:
         """The kinds that occur, firmest first."""

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(300.0, gt=0, le=86_400, description="period of the negotiation, in the clock's seconds")
     solve_seconds: float = Field(20.0, gt=0, le=600, description="deadline of one negotiation, in real seconds")
     carbon_price_gbp_per_tonne: float = Field(100.0, ge=0, le=10_000, description="what a tonne of CO2 counts as")
+    reserve_for_spikes: bool = Field(True, description="keep room where much flexible load is expected")
     seed: int = Field(20230301, ge=0, description="seed of every simulation and of the planner")
     sites_file: Path | None = Field(None, description="TOML file of sites; default: the 13 built in")
     secret_key: SecretStr = Field(
@@ -50,7 +51,33 @@ class Settings(BaseSettings):
     cache_ttl_seconds: float = Field(1800.0, gt=0, le=86_400, description="age at which a feed is asked again")
     carbon_intensity_url: str = Field("https://api.carbonintensity.org.uk", description="base URL of the feed")
     octopus_url: str = Field("https://api.octopus.energy/v1", description="base URL of the feed")
-    octopus_product: str = Field("AGILE-24-10-01", description="Agile product code")
+    octopus_product: str | None = Field(
+        None, description="Agile import product code; default: the one on sale, found by asking"
+    )
+    octopus_export_product: str = Field("AGILE-OUTGOING-19-05-13", description="Agile export product code")
+    elexon_url: str = Field("https://data.elexon.co.uk/bmrs/api/v1", description="base URL of the feed")
+    neso_url: str = Field("https://api.neso.energy", description="base URL of the feed")
+    open_meteo_url: str = Field("https://api.open-meteo.com", description="base URL of the weather forecast")
+    open_meteo_archive_url: str = Field(
+        "https://archive-api.open-meteo.com", description="base URL of the weather archive"
+    )
+    energy_charts_url: str = Field("https://api.energy-charts.info", description="base URL of the feed")
+    electricity_maps_url: str = Field("https://api.electricitymaps.com", description="base URL of the feed")
+    electricity_maps_key: SecretStr | None = Field(None, description="your key; without one the feed is not asked")
+    watttime_url: str = Field("https://api.watttime.org", description="base URL of the feed")
+    watttime_username: str | None = Field(None, description="your account; without one the feed is not asked")
+    watttime_password: SecretStr | None = Field(None, description="its password")
+    ercot_url: str = Field("https://www.ercot.com", description="base URL of the feed")
+    entsoe_url: str = Field("https://web-api.tp.entsoe.eu", description="base URL of the feed")
+    entsoe_key: SecretStr | None = Field(None, description="your security token; without one the feed is not asked")
+    mempool_url: str = Field("https://mempool.space", description="base URL of the feed")
+    ca_bundle: Path | None = Field(
+        None, description="PEM file of the authorities that TLS trusts; default: the usual public ones"
+    )
+    eur_gbp: float = Field(0.86, gt=0, le=10, description="GBP for one EUR, for prices quoted in EUR")
+    usd_gbp: float = Field(0.76, gt=0, le=10, description="GBP for one USD, for prices quoted in USD")
+    keep_answers_days: float = Field(60.0, ge=1, le=3650, description="days for which raw answers of feeds are kept")
+    retrain_hours: float = Field(24.0, gt=0, le=168, description="hours after which forecast models are fitted anew")
     allow_commands: bool | None = Field(
         None, description="run jobs' commands; default: only when HOST is loopback, and only for local requests"
     )

@@ -55,6 +55,7 @@ jobs = sa.Table(
     _instant("updated_at"),
     sa.Column("document", sa.JSON, nullable=False),
     sa.Index("jobs_by_status", "status", "number"),
+    sa.Index("jobs_by_submission", "submitted_at"),
 )
 
 slot_entries = sa.Table(
@@ -107,23 +108,79 @@ ticks = sa.Table(
     sa.Column("log_seq", sa.BigInteger),
 )
 
+bodies = sa.Table(
+    "bodies",
+    metadata,
+    sa.Column("sha256", sa.String, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+fetches = sa.Table(
+    "fetches",
+    metadata,
+    _number(),
+    sa.Column("fetch_id", sa.String, nullable=False, unique=True),
+    sa.Column("feed", sa.String, nullable=False),
+    sa.Column("zone", sa.String, nullable=False),
+    _instant("fetched_at"),
+    _instant("starts"),
+    _instant("ends"),
+    sa.Column("error", sa.Text),
+    sa.Index("fetches_by_feed", "feed", "zone", "fetched_at"),
+    sa.Index("fetches_by_time", "fetched_at"),
+)
+
+
+def _of_fetch() -> sa.Column[str]:
+    return sa.Column("fetch_id", sa.String, sa.ForeignKey("fetches.fetch_id", ondelete="CASCADE"), primary_key=True)
+
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    _of_fetch(),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("content_type", sa.Text, nullable=False),
+    sa.Column("sha256", sa.String, sa.ForeignKey("bodies.sha256"), nullable=False),
+    sa.Index("answers_by_body", "sha256"),
+)
+
 vintages = sa.Table(
     "vintages",
     metadata,
-    _number(),
-    sa.Column("feed", sa.String, nullable=False),
-    sa.Column("zone", sa.String, nullable=False),
-    sa.Column("quantity", sa.String, nullable=False),
-    sa.Column("sha256", sa.String, nullable=False),
-    _instant("fetched_at"),
+    _of_fetch(),
+    sa.Column("quantity", sa.String, primary_key=True),
     _instant("starts"),
     _instant("ends"),
     sa.Column("unit", sa.String, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
-    sa.Column("figures", sa.JSON, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.UniqueConstraint("feed", "zone", "quantity", "sha256", name="vintages_once"),
-    sa.Index("vintages_by_fetch", "feed", "zone", "quantity", "fetched_at"),
+    sa.Column("stale", sa.Boolean, nullable=False),
+    sa.Column("figures", sa.LargeBinary, nullable=False),
+)
+
+# SQLite keeps a table without row numbers in the order of its key: a year is read in one run of pages.
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("zone", sa.String, primary_key=True),
+    sa.Column("quantity", sa.String, primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("feed", sa.String, primary_key=True),
+    sa.Column("figures", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+scores = sa.Table(
+    "scores",
+    metadata,
+    *(sa.Column(name, sa.String, primary_key=True) for name in ("model", "zone", "quantity")),
+    sa.Column("day_ahead", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("scored_at", Instant, primary_key=True),
+    sa.Column("slots", sa.Integer, nullable=False),
+    *(sa.Column(name, sa.Double) for name in ("mae", "naive_mae", "slot_mean_mae", "coverage", "level")),
+    sa.Index("scores_by_zone", "zone", "quantity", "scored_at"),
 )
 
 _ACTIVE = sa.text("state IN ('reserved', 'confirmed')")

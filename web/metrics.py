@@ -8,6 +8,7 @@ from collections import Counter as Tally
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from flask import Flask, Response, g, request
 from loguru import logger
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from core.errors import SlackwaterError
 from core.job import JobStatus
+from core.series import Kind
 from web.services import Services
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TICKS_BETWEEN_SCRAPES = 200
+_BREAKER = ("closed", "half_open", "open")
 
 
 class Metrics:
@@ -76,7 +79,17 @@ class _State(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        for part in (self._build, self._jobs, self._loop, self._feeds, self._log):
+        parts = (
+            self._build,
+            self._jobs,
+            self._loop,
+            self._inputs,
+            self._feeds,
+            self._hosts,
+            self._forecasts,
+            self._log,
+        )
+        for part in parts:
             try:
                 yield from part()
             except SlackwaterError as error:
@@ -111,12 +124,58 @@ class _State(Collector):
             return Tally(self._ticks)
 
     def _feeds(self) -> Iterator[Metric]:
-        feeds = self._services.energy.status()
-        ages = {(f.feed, f.zone, f.quantity): f.age_s for f in feeds if f.age_s is not None}
-        live = {(f.feed, f.zone, f.quantity): float(f.state == "live") for f in feeds}
+        feeds, now = self._services.energy.status(), self._services.clock.now()
         labels = ["feed", "zone", "quantity"]
+        keyed = {(feed.feed, feed.zone, feed.quantity): feed for feed in feeds}
+        up = {key: float(feed.state == "live") for key, feed in keyed.items()}
+        ages = {key: feed.age_s for key, feed in keyed.items() if feed.age_s is not None}
+        ahead = {
+            key: (feed.known_until - now).total_seconds() for key, feed in keyed.items() if feed.known_until is not None
+        }
+        failing = {key: float(feed.error is not None) for key, feed in keyed.items()}
+        found = Tally((*key, str(finding.flag)) for key, feed in keyed.items() for finding in feed.findings)
+        yield _gauge("slackwater_feed_up", "1 when the feed's own, fresh figures are in use", labels, up)
         yield _gauge("slackwater_feed_age_seconds", "Age of the last good answer of a feed", labels, ages)
-        yield _gauge("slackwater_feed_live", "1 when the feed's own, fresh figures are in use", labels, live)
+        yield _gauge("slackwater_feed_known_ahead_seconds", "How far ahead a feed's figures reach", labels, ahead)
+        yield _gauge("slackwater_feed_failing", "1 when the last attempt to ask a feed failed", labels, failing)
+        yield _gauge("slackwater_feed_findings", "What is noted about a feed's figures", [*labels, "flag"], found)
+
+    def _hosts(self) -> Iterator[Metric]:
+        hosts = self._services.energy.hosts()
+        requests = CounterMetricFamily("slackwater_host_requests", "Attempts to ask a host", labels=["host"])
+        received = CounterMetricFamily("slackwater_host_received_bytes", "Bodies as sent by a host", labels=["host"])
+        for host in hosts:
+            requests.add_metric([host.host], host.requests)
+            received.add_metric([host.host], host.bytes)
+        yield requests
+        yield received
+        failures = {(host.host,): host.failures for host in hosts}
+        breaker = {(host.host, state): float(host.state == state) for host in hosts for state in _BREAKER}
+        skew = {(host.host,): host.skew_s for host in hosts if host.skew_s is not None}
+        yield _gauge("slackwater_host_failures", "Requests in a row without an answer", ["host"], failures)
+        yield _gauge("slackwater_host_breaker", "1 for the state of its circuit breaker", ["host", "state"], breaker)
+        yield _gauge("slackwater_host_clock_skew_seconds", "How far its clock was ahead", ["host"], skew)
+
+    def _forecasts(self) -> Iterator[Metric]:
+        scores = self._services.scores.latest()
+        labels = ["model", "zone", "quantity", "day"]
+        keyed = {(s.model, s.zone, s.quantity, str(s.day_ahead)): s for s in scores}
+        mae = {key: score.mae for key, score in keyed.items()}
+        coverage = {key: score.coverage for key, score in keyed.items()}
+        text = "Mean absolute error out of sample, in the unit of the quantity"
+        yield _gauge("slackwater_forecast_mae", text, labels, mae)
+        yield _gauge("slackwater_forecast_coverage_ratio", "Share of outturns within the interval", labels, coverage)
+
+    def _inputs(self) -> Iterator[Metric]:
+        """Of what the standing plan is made."""
+        plan = self._services.loop.standing()
+        counts = {
+            (quantity, kind.label): float(np.count_nonzero(kinds == kind))
+            for quantity, kinds in (("price", plan.price_kind), ("carbon", plan.carbon_kind))
+            for kind in Kind
+        }
+        text = "Figures by kind that the standing plan rests on, one for each site and half-hour"
+        yield _gauge("slackwater_plan_inputs", text, ["quantity", "kind"], counts)
 
     def _log(self) -> Iterator[Metric]:
         healthy, _ = self._services.log.healthy()

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from store.bookings import BookingRepository
     from store.database import Database
     from store.ledger import LedgerRepository
+    from store.scores import ScoreRepository
     from store.ticks import TickRepository
+    from store.vintages import VintageRepository
 
 _KEY = "slackwater"
 
@@ -45,6 +47,8 @@ class Services:
     advisor: Advisor
     database: Database
     version: str
+    vintages: VintageRepository
+    scores: ScoreRepository
 
 
 def install(app: Flask, services: Services) -> None:

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from agents.energy.book import HISTORY, Condition
-from agents.energy.feed import FeedStatus
+from agents.energy.calibration import Calibration, Errors, errors_of
+from agents.energy.client import HostState
+from agents.energy.entry import Condition
+from agents.energy.feed import Declaration, FeedStatus
 from agents.energy.forecast import HalfHour, profile_forecast
-from agents.energy.halfhours import london_half_hour, utc_half_hour
 from agents.energy.live import LiveFeeds
-from agents.energy.replay import Replay
-from agents.energy.simulated import UNITS, Simulator
-from agents.energy.zones import is_gb, require_known
-from agents.messages import EnergyQuote, Notice
+from agents.energy.outlook import Outlook, Subject
+from agents.energy.places import place_of
+from agents.energy.quoting import Layers
+from agents.energy.simulated import Simulator
+from agents.energy.sources import Sources
+from agents.energy.stress import REFERENCE, Signs, grid_stress, reasons
+from agents.energy.zones import GB, ZONES, is_gb, require_known
+from agents.messages import EnergyQuote, Notice, Origin, WeatherQuote
 from core.clock import Clock
 from core.errors import NotFound
+from core.halfhours import london_half_hour, utc_half_hour
 from core.series import Kind, Series
 from core.slots import SLOT, slot_floor, slots_between
-from core.vintage import Quantity
+from core.vintage import Fetch, Quantity
 
 QUANTITIES: tuple[Quantity, ...] = ("price", "carbon")
-SIMULATED = "simulated"
-REPLAY = "replay"
+HISTORY = timedelta(days=7)
+COMPARED_EVERY = timedelta(hours=24)
+STRESS_AHEAD = timedelta(days=8)
 MISSING = np.int8(Kind.MISSING)
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class Window:
     """The slots asked for, seen from ``now``."""
 
     now: datetime
@@ -39,15 +46,17 @@ class _Window:
 
     @property
     def end(self) -> datetime:
+        """End of the last slot."""
         return self.start + SLOT * self.slots
 
 
 class EnergyAgent:
     """Quotes price and carbon for every zone, of live feeds, recorded figures or simulation.
 
-    :param live: live feeds (modes auto and live), or None.
-    :param replay: recorded figures (mode replay), or None.
-    :param allow_simulated: False in mode live: a GB zone without any figure then stays MISSING, and whoever asks must
+    :param sources: where figures come from.
+    :param outlook: our own forecasts of what is not published yet.
+    :param subjects: what is forecast of a zone once it is followed, and with which inputs.
+    :param allow_simulated: False in mode live: a zone without any figure then stays MISSING, and whoever asks must
         leave the sites in that zone out and say why. In every other mode each slot quoted has a value.
     :param allowed: zones that may be asked for; empty for all.
     """
@@ -55,23 +64,29 @@ class EnergyAgent:
     def __init__(
         self,
         clock: Clock,
-        zones: Sequence[str],
+        sources: Sources,
         simulator: Simulator,
+        outlook: Outlook,
         *,
         live: LiveFeeds | None = None,
-        replay: Replay | None = None,
         allow_simulated: bool = True,
         allowed: Sequence[str] = (),
+        subjects: Callable[[str], Sequence[Subject]] = lambda _: (),
     ) -> None:
         self._clock = clock
+        self._sources = sources
         self._simulator = simulator
+        self._outlook = outlook
         self._live = live
-        self._replay = replay
         self._allow_simulated = allow_simulated
         self._allowed = frozenset(allowed)
-        self._started = clock.now()
+        self._subjects = subjects
+        self._calibration = Calibration()
+        self._compared_at: datetime | None = None
+        self._signs: tuple[datetime, Signs] | None = None
         self._zones: dict[str, None] = {}
-        self.watch(zones)
+
+    # -- what is followed -------------------------------------------------------------------------------------------
 
     def watch(self, zones: Iterable[str]) -> None:
         """Follow these zones too: their feeds are asked from the next refresh on. :class:`NotFound` for others."""
@@ -81,8 +96,13 @@ class EnergyAgent:
             require_known(zone)
             if self._allowed and zone not in self._allowed:
                 raise NotFound(f"grid zone {zone!r} is not enabled", remedy="Add it to ENABLED_REGIONS and restart.")
+            subjects = self._subjects(zone)
             if self._live is not None:
-                self._live.watch((zone,))
+                place = place_of(ZONES[zone].latitude, ZONES[zone].longitude)
+                self._live.watch((zone, *((GB,) if is_gb(zone) else ()), place))
+                for each in (each for subject in subjects for each in subject.inputs):
+                    self._live.watch((each.zone,), each.quantity)
+            self._outlook.watch(subjects)
             self._zones[zone] = None
 
     def zones(self) -> tuple[str, ...]:
@@ -91,29 +111,61 @@ class EnergyAgent:
 
     def attributions(self) -> tuple[str, ...]:
         """Whose figures are in use and under which licence, to be shown with them."""
-        source = self._live or self._replay
-        return source.attributions if source is not None else ()
+        return self._sources.attributions()
+
+    def declarations(self) -> tuple[Declaration, ...]:
+        """What every feed there is says of itself; none where no feed is asked."""
+        return self._live.declarations if self._live is not None else ()
+
+    def hosts(self) -> tuple[HostState, ...]:
+        """How the hosts of the feeds answer; none where no feed is asked."""
+        return self._live.hosts if self._live is not None else ()
+
+    # -- asking the world -------------------------------------------------------------------------------------------
 
     def refresh(self, *, force: bool = False) -> list[FeedStatus]:
         """Ask the feeds that are due, or all with ``force``, then say how every one stands.
 
         Waits for the network, up to half a minute a request where a host does not answer.
         """
-        if self._live is not None:
-            self._live.refresh(force=force)
+        if self._live is not None and self._live.refresh(force=force):
+            self._signs = None
         return self.status()
+
+    def backfill(self, zone: str, start: datetime, end: datetime, feeds: Sequence[str] = ()) -> list[Fetch]:
+        """Ask the live feeds of a zone, or those named, for the past and store it; empty where no feed is asked."""
+        require_known(zone)
+        return self._live.backfill(zone, start, end, feeds) if self._live is not None else []
+
+    def learn(self) -> None:
+        """Fit the forecasts that are due, issue those that are outdated, and compare what was published with outturn.
+
+        Takes up to a second for each model that is due, mostly nothing.
+        """
+        self._outlook.refresh()
+        now = self._clock.now()
+        if self._compared_at is None or now >= self._compared_at + COMPARED_EVERY:
+            self._compare(now)
+            self._compared_at = now
+
+    # -- quoting ----------------------------------------------------------------------------------------------------
 
     def quote(self, zones: Sequence[str], start: datetime, slots: int) -> EnergyQuote:
         """Price and carbon of ``zones`` for the ``slots`` slots from ``start``, without touching the network.
 
-        Each slot has the firmest figure there is: published, then forecast from last week's profile, then simulated. A
-        zone not followed yet is followed from now on.
+        Each slot has the firmest figure there is: published, then our forecast, then last week's profile, then
+        simulated; each with the interval in which it is expected. A zone not followed yet is followed from now on.
         """
         self.watch(zones)
-        window = _Window(self._clock.now(), slot_floor(start), slots)
-        price = {zone: self._quoted(zone, "price", window) for zone in zones}
-        carbon = {zone: self._quoted(zone, "carbon", window) for zone in zones}
-        return EnergyQuote(window.now, window.start, slots, price, carbon, self.notices())
+        window = Window(self._clock.now(), slot_floor(start), slots)
+        price: dict[str, Series] = {}
+        carbon: dict[str, Series] = {}
+        origins: dict[tuple[str, Quantity], tuple[Origin, ...]] = {}
+        for zone in dict.fromkeys(zones):
+            price[zone], origins[zone, "price"] = self._quoted(zone, "price", window)
+            carbon[zone], origins[zone, "carbon"] = self._quoted(zone, "carbon", window)
+        stress = self.stress(zones, window.start, slots)
+        return EnergyQuote(window.now, window.start, slots, price, carbon, self.notices(), origins, stress)
 
     def observed(self, zone: str, start: datetime, slots: int) -> tuple[Series, Series]:
         """Price and carbon of slots that have ended, the firmest known; MISSING for others and where nothing is known.
@@ -121,11 +173,64 @@ class EnergyAgent:
         Where the zone is simulated the outturn of the simulation is its past, and labelled so.
         """
         self.watch((zone,))
-        window = _Window(self._clock.now(), slot_floor(start), slots)
+        window = Window(self._clock.now(), slot_floor(start), slots)
         return self._observed(zone, "price", window), self._observed(zone, "carbon", window)
 
+    def known(self, zone: str, quantity: Quantity, start: datetime, slots: int) -> Series:
+        """What sources say of any quantity of a zone or place, past and ahead; never forecast here, never simulated."""
+        return self._sources.known(zone, quantity, slot_floor(start), slots, self._clock.now())
+
+    def published(self, zone: str, quantity: Quantity, at: datetime) -> Series | None:
+        """What sources had published at the past instant ``at``; None where that is lost."""
+        return self._sources.published(zone, quantity, at)
+
+    def forecast(self, zone: str, quantity: Quantity) -> Series | None:
+        """Our own forecast in force, from the end of what was published at its issue; None before the first."""
+        issued = self._outlook.issued(zone, quantity)
+        return issued.series if issued is not None else None
+
+    def errors(self) -> Mapping[tuple[str, Quantity], Errors]:
+        """How far published forecasts were off over the last two weeks, by lead."""
+        return self._calibration.all()
+
+    def weather(self, places: Mapping[str, tuple[float, float]], start: datetime, slots: int) -> WeatherQuote:
+        """Outdoor conditions at each site's latitude and longitude; sites without a weather feed are absent."""
+        temperature: dict[str, Series] = {}
+        humidity: dict[str, Series] = {}
+        if self._live is not None:
+            keys = {site: place_of(*where) for site, where in places.items()}
+            self._live.watch(dict.fromkeys(keys.values()))
+            for site, place in keys.items():
+                outdoors: tuple[tuple[Quantity, dict[str, Series]], ...] = (
+                    ("temperature", temperature),
+                    ("humidity", humidity),
+                )
+                for quantity, found in outdoors:
+                    book = self._sources.book(place, quantity)
+                    if book is not None:
+                        found[site] = book.series.window(slot_floor(start), slots)
+        return WeatherQuote(temperature, humidity)
+
+    def stress(self, zones: Sequence[str], start: datetime, slots: int) -> dict[str, Series]:
+        """How strained the grid of each of ``zones`` is, 0 to 1; zones without such figures are absent."""
+        gb = [zone for zone in zones if is_gb(zone)]
+        if self._live is None or not gb:
+            return {}
+        now = self._clock.now()
+        index = grid_stress(start, slots, self._gb_signs(now), now)
+        return {} if np.all(index.kinds == MISSING) else dict.fromkeys(gb, index)
+
+    def stress_reasons(self, zone: str) -> tuple[str, ...]:
+        """What the stress of the present slot is made of, in sentences; empty where nothing is known."""
+        if self._live is None or not is_gb(zone):
+            return ()
+        now = self._clock.now()
+        return reasons(now, slot_floor(now), self._gb_signs(now))
+
+    # -- how it stands ----------------------------------------------------------------------------------------------
+
     def status(self) -> list[FeedStatus]:
-        """How each zone's price and carbon stand."""
+        """How each zone's price and carbon stand, and every other feed."""
         statuses = self._live.status() if self._live else []
         served = {(status.zone, status.quantity) for status in statuses}
         for zone in self.zones():
@@ -137,7 +242,7 @@ class EnergyAgent:
         groups: dict[tuple[str, str], list[tuple[str, Condition]]] = {}
         for zone in self.zones():
             for quantity in QUANTITIES:
-                feed, condition = self._condition(zone, quantity)
+                feed, condition = self._sources.condition(zone, quantity)
                 if condition.state != "live":
                     groups.setdefault((feed, condition.state), []).append((zone, condition))
         return tuple(
@@ -153,88 +258,92 @@ class EnergyAgent:
 
     # -- one zone, one quantity -------------------------------------------------------------------------------------
 
-    def _condition(self, zone: str, quantity: Quantity) -> tuple[str, Condition]:
-        """Feed name and condition of a figure."""
-        if self._live is not None and self._live.serves(zone, quantity):
-            return self._live.name(zone, quantity), self._live.condition(zone, quantity)
-        if self._replay is not None and self._replay.serves(zone, quantity):
-            return REPLAY, Condition("replayed", self._started, self._replay.description)
-        return SIMULATED, Condition("simulated", self._started, self._why_simulated())
-
-    def _why_simulated(self) -> str:
-        """Why figures without a feed are simulated."""
-        if self._live is not None:
-            return "There is no live feed for these zones."
-        if self._replay is not None:
-            return "No figures were recorded for these zones."
-        return "Simulated signals were asked for."
-
     def _unasked(self, zone: str, quantity: Quantity) -> FeedStatus:
-        feed, condition = self._condition(zone, quantity)
-        until = self._replay.end if self._replay is not None and condition.state == "replayed" else None
+        feed, condition = self._sources.condition(zone, quantity)
+        until = self._sources.recorded_until() if condition.state == "replayed" else None
         return FeedStatus(feed, zone, quantity, condition.state, known_until=until)
 
-    def _known(self, zone: str, quantity: Quantity, window: _Window) -> Series | None:
-        """Published and observed figures from a week before the present to the window's end; None where no feed is."""
-        start = min(window.start, slot_floor(window.now - HISTORY))
-        count = max(slots_between(start, window.end), 0)
-        if self._replay is not None and self._replay.serves(zone, quantity):
-            return self._replay.figures(zone, quantity, window.now, start, count)
-        if self._live is None or not self._live.serves(zone, quantity):
-            return None
-        known = self._live.figures(zone, quantity)
-        state = self._live.condition(zone, quantity).state
-        if known is None:
-            return Series.missing(start, count, UNITS[quantity], f"no figures of {zone}", window.now)
-        return replace(known.window(start, count), stale=state == "stale")
+    def _state(self, zone: str, quantity: Quantity) -> str:
+        return self._sources.condition(zone, quantity)[1].state
 
-    def _quoted(self, zone: str, quantity: Quantity, window: _Window) -> Series:
-        known = self._known(zone, quantity, window)
-        if known is None:
-            return self._simulator.forecast(zone, quantity, window.start, window.slots, window.now)
-        quoted = known.window(window.start, window.slots)
-        if not self._is_replaced(zone, quantity):
-            quoted = self._with_profile(quoted, known, zone, window)
-        if self._allow_simulated and _has_gaps(quoted):
-            weaker = self._simulator.forecast(zone, quantity, window.start, window.slots, window.now)
-            quoted = _joined(quoted, weaker)
-        return quoted
+    def _quoted(self, zone: str, quantity: Quantity, window: Window) -> tuple[Series, tuple[Origin, ...]]:
+        if not self._sources.serves(zone, quantity):
+            layers = Layers.of(self._simulated(zone, quantity, window))
+            return layers.series, layers.origins()
+        layers = self._published(zone, quantity, window)
+        if self._state(zone, quantity) != "simulated":
+            self._forecast_under(layers, zone, quantity, window)
+        if self._allow_simulated and layers.has_gaps:
+            layers.under(Layers.of(self._simulated(zone, quantity, window)))
+        return layers.series, layers.origins()
 
-    def _is_replaced(self, zone: str, quantity: Quantity) -> bool:
-        """Whether the zone's feed has failed for so long that simulation stands in for it."""
-        return self._condition(zone, quantity)[1].state == "simulated"
+    def _published(self, zone: str, quantity: Quantity, window: Window) -> Layers:
+        """What sources have published, with the interval of their forecasts."""
+        book = self._sources.book(zone, quantity)
+        if book is not None:
+            layers = Layers.of_book(book, window.start, window.slots)
+        else:
+            layers = Layers.of(self._sources.recent(zone, quantity, window.start, window.slots, window.now))
+        calibrated = GB if quantity == "carbon" and is_gb(zone) else zone
+        series = self._calibration.with_interval(layers.series, calibrated, quantity, window.now)
+        layers.series = replace(series, stale=self._state(zone, quantity) == "stale")
+        return layers
 
-    def _with_profile(self, quoted: Series, known: Series, zone: str, window: _Window) -> Series:
-        if not _has_gaps(quoted):
-            return quoted
+    def _forecast_under(self, layers: Layers, zone: str, quantity: Quantity, window: Window) -> None:
+        """Fill what is not published by our forecast, and what that lacks by last week's profile."""
+        issued = self._outlook.issued(zone, quantity) if layers.has_gaps else None
+        if issued is not None:
+            layers.under(Layers.of_book(issued, window.start, window.slots))
+        if not layers.has_gaps:
+            return
+        start = slot_floor(min(window.start, window.now - HISTORY))
+        known = self._sources.recent(zone, quantity, start, max(slots_between(start, window.end), 0), window.now)
         half_hour: HalfHour = london_half_hour if is_gb(zone) else utc_half_hour
-        expected = profile_forecast(known, quoted.start, window.slots, half_hour, window.now)
-        return quoted if expected is None else _joined(quoted, expected)
+        expected = profile_forecast(known, window.start, window.slots, half_hour, window.now)
+        if expected is not None:
+            layers.under(Layers.of(expected))
 
-    def _observed(self, zone: str, quantity: Quantity, window: _Window) -> Series:
+    def _simulated(self, zone: str, quantity: Quantity, window: Window) -> Series:
+        return self._simulator.forecast(zone, quantity, window.start, window.slots, window.now)
+
+    def _observed(self, zone: str, quantity: Quantity, window: Window) -> Series:
         passed = max(0, min(window.slots, slots_between(window.start, slot_floor(window.now))))
         return self._past(zone, quantity, window, passed).window(window.start, window.slots)
 
-    def _past(self, zone: str, quantity: Quantity, window: _Window, passed: int) -> Series:
-        known = self._known(zone, quantity, window)
-        if known is None:
+    def _past(self, zone: str, quantity: Quantity, window: Window, passed: int) -> Series:
+        if not self._sources.serves(zone, quantity):
             return self._simulator.outturn(zone, quantity, window.start, passed, window.now)
-        past = known.window(window.start, passed)
-        if self._live is not None and _has_gaps(past):
-            gaps = np.flatnonzero(past.kinds == MISSING)
-            first, last = past.start + SLOT * int(gaps[0]), past.start + SLOT * int(gaps[-1])
-            stored = self._live.stored(zone, quantity, first, last + SLOT)
-            past = past if stored is None else past.overlay(stored)
-        no_record = self._replay is not None or self._is_replaced(zone, quantity)
-        if no_record and _has_gaps(past):
-            past = _joined(past, self._simulator.outturn(zone, quantity, window.start, passed, window.now))
+        past = self._sources.known(zone, quantity, window.start, passed, window.now)
+        no_record = self._live is None or self._state(zone, quantity) == "simulated"
+        if no_record and np.any(past.kinds == MISSING):
+            outturn = self._simulator.outturn(zone, quantity, window.start, passed, window.now)
+            past = outturn if np.all(past.kinds == MISSING) else past.overlay(outturn)
         return past
 
+    def _gb_signs(self, now: datetime) -> Signs:
+        """What stress is made of, from its reference on; looked up once a slot and after each refresh."""
+        slot = slot_floor(now)
+        if self._signs is None or self._signs[0] != slot:
+            start = slot - REFERENCE
+            slots = slots_between(start, slot + STRESS_AHEAD)
 
-def _has_gaps(series: Series) -> bool:
-    return bool(np.any(series.kinds == MISSING))
+            def sign(quantity: Quantity) -> Series | None:
+                if not self._sources.serves(GB, quantity):
+                    return None
+                return self._sources.known(GB, quantity, start, slots, now)
 
+            self._signs = (
+                slot,
+                Signs(sign("demand"), sign("wind"), sign("frequency_deviation"), sign("imbalance_price")),
+            )
+        return self._signs[1]
 
-def _joined(firmer: Series, weaker: Series) -> Series:
-    """``firmer`` with its gaps filled; where it has nothing at all, ``weaker`` under its own name."""
-    return weaker if np.all(firmer.kinds == MISSING) else firmer.overlay(weaker)
+    def _compare(self, now: datetime) -> None:
+        """Learn how far published forecasts were off, where a source publishes both them and what happened."""
+        zones = dict.fromkeys((*self.zones(), *((GB,) if any(map(is_gb, self.zones())) else ())))
+        for zone in zones:
+            if zone == GB or not is_gb(zone):
+                for quantity in QUANTITIES:
+                    if self._sources.serves(zone, quantity):
+                        errors = errors_of(self._sources.published, self._sources.known, zone, quantity, now)
+                        self._calibration.learn(zone, quantity, errors)

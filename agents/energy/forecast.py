@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from agents.energy.halfhours import is_weekend, slot_index
-from core.series import FloatArray, IntArray, Kind, Series, Unit
+from core.halfhours import is_weekend, slot_index
+from core.series import LEVEL, FloatArray, IntArray, Kind, Series, Unit
 from core.slots import SLOTS_PER_DAY
 
 PROFILE_SOURCE = "slackwater 7-day profile"
@@ -46,7 +46,8 @@ def profile_forecast(
     :param half_hour: half-hour of the day that the zone lives by (local for GB, UTC elsewhere).
     :return: FORECAST, or None when less than a day is known: no profile can be made of that.
 
-    The whole profile is shifted so that it agrees in the mean with the last known day. Intensities stay above zero.
+    The whole profile is shifted so that it agrees in the mean with the last known day. Intensities stay above zero. The
+    interval is as wide as the known figures lie about their profile.
     """
     found = np.flatnonzero(known.kinds != np.int8(Kind.MISSING))
     if found.size < SLOTS_PER_DAY:
@@ -57,6 +58,9 @@ def profile_forecast(
     profile = _profile(values, bins)
     level = float(np.mean(values[-SLOTS_PER_DAY:] - profile[bins[-SLOTS_PER_DAY:]]))
     ahead = profile[_bins(slot_index(start), count, half_hour)] + level
+    half = float(np.quantile(np.abs(values - profile[bins]), LEVEL))
+    low, high = ahead - half, ahead + half
     if known.unit is Unit.G_PER_KWH:
-        ahead = np.maximum(ahead, 0.0)
-    return Series.of(start, ahead, Kind.FORECAST, known.unit, PROFILE_SOURCE, issued_at)
+        ahead, low, high = (np.maximum(each, 0.0) for each in (ahead, low, high))
+    series = Series.of(start, ahead, Kind.FORECAST, known.unit, PROFILE_SOURCE, issued_at)
+    return series.with_interval(low, high)

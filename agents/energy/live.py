@@ -1,152 +1,247 @@
-"""Live feeds: asked when due, a few at a time, each answer stored as a vintage before its figures are used."""
+"""Live feeds: asked when due, a few at a time, each answer stored with its bytes before its figures are used."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agents.energy.book import Condition, Entry, merged_vintages
-from agents.energy.client import HostBusy, HostUnreachable
-from agents.energy.feed import Feed, FeedStatus, FetchedSeries, VintageStore
+from agents.energy import quality
+from agents.energy.book import Book
+from agents.energy.client import Client, HostState
+from agents.energy.entry import MUST_COVER_NOW, Condition, Entry
+from agents.energy.feed import Ask, Declaration, Feed, FeedStatus, Fetched, FetchStore, Finding
 from core.clock import Clock
-from core.errors import FeedError
-from core.series import Series
-from core.vintage import Quantity, Vintage
+from core.errors import FeedError, FeedInvalid
+from core.slots import slot_ceil, slot_floor
+from core.vintage import UNITS, Fetch, Quantity, RawAnswer
 
 WORKERS = 4
-Outcome = FetchedSeries | FeedError
 
 
-class Breaker:
-    """One refresh's memory of hosts that gave no answer: after the first, their other zones are not asked."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of asking: a fetch to be stored, and either what was noticed or why it failed."""
 
-    def __init__(self) -> None:
-        self._open: dict[str, FeedError] = {}
-        self._lock = threading.Lock()
+    fetch: Fetch
+    noticed: tuple[Finding, ...] = ()
+    error: FeedError | None = None
 
-    def fetch(self, feed: Feed, zone: str, start: datetime, end: datetime) -> Outcome:
-        """The feed's answer or its failure, or at once the failure of its host."""
-        with self._lock:
-            if feed.host in self._open:
-                return self._open[feed.host]
-        try:
-            return feed.fetch(zone, start, end)
-        except (HostUnreachable, HostBusy) as error:
-            with self._lock:
-                self._open.setdefault(feed.host, error)
-            return error
-        except FeedError as error:
-            return error
+
+def ask(
+    feed: Feed, zone: str, window: tuple[datetime, datetime], now: datetime, client: Client, terms: RawAnswer | None
+) -> _Answer:
+    """Ask one feed once, keeping every body that came, and with them the ``terms`` on which they are read."""
+    start, end = slot_floor(window[0]), slot_ceil(window[1])
+    recorder = client.recording(now)
+    fetched, fault = Fetched({}), None
+    try:
+        fetched = _kept(feed, feed.fetch(Ask(zone, start, end, now, recorder)), now)
+    except FeedError as error:
+        fault = error
+    reason = fault.diagnostics() if fault is not None else None
+    kept = (*recorder.answers, terms) if recorder.answers and terms is not None else recorder.answers
+    fetch = Fetch(feed.declaration.name, zone, now, start, end, kept, fetched.series, reason)
+    quantity = next(iter(fetched.series), feed.declaration.quantities[0])
+    return _Answer(fetch, (*fetched.findings, *quality.skew(quantity, recorder.skew_s, now)), fault)
+
+
+def _kept(feed: Feed, fetched: Fetched, now: datetime) -> Fetched:
+    """What a feed read, if it is in the units and of the time that it promises."""
+    for quantity, series in fetched.series.items():
+        if series.unit is not UNITS[quantity] or series.issued_at != now or not len(series):
+            raise FeedInvalid(f"{feed.declaration.name} gave {quantity} in {series.unit} as of {series.issued_at}.")
+    return fetched
 
 
 class LiveFeeds:
     """Every live feed for every watched zone. Reading never waits for the network.
 
-    :param period: how often a feed is asked.
+    Where several feeds serve a quantity of a zone, the first in the order of registration that is live is used.
+
+    :param period: how often a feed is asked, unless it declares a longer one.
     :param substitute: whether a zone whose figures have run out is simulated (mode auto) or left without (mode live).
+    :param terms: the settings that the feeds were built with, to be kept with every answer.
     """
 
     def __init__(
-        self, feeds: Sequence[Feed], vintages: VintageStore, clock: Clock, period: timedelta, *, substitute: bool
+        self,
+        feeds: Sequence[Feed],
+        store: FetchStore,
+        client: Client,
+        clock: Clock,
+        period: timedelta,
+        *,
+        substitute: bool,
+        terms: RawAnswer | None = None,
     ) -> None:
         self._feeds = tuple(feeds)
-        self._vintages = vintages
+        self._terms = terms
+        self._store = store
+        self._client = client
         self._clock = clock
         self._period = period
         self._substitute = substitute
-        self._entries: dict[tuple[str, Quantity], Entry] = {}
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._serving: dict[tuple[str, Quantity], tuple[Entry, ...]] = {}
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
+        for declaration in self.declarations:
+            client.limit(declaration.host, declaration.limits)
+
+    @property
+    def declarations(self) -> tuple[Declaration, ...]:
+        """What every feed says of itself, those without their key too."""
+        return tuple(feed.declaration for feed in self._feeds)
+
+    @property
+    def hosts(self) -> tuple[HostState, ...]:
+        """How the client stands with every host asked so far."""
+        return self._client.hosts()
 
     @property
     def attributions(self) -> tuple[str, ...]:
-        """Whose figures these are."""
-        return tuple(feed.attribution for feed in self._feeds)
+        """Whose figures are in use."""
+        with self._lock:
+            used = [entry.declaration.attribution for entry in self._entries.values()]
+        return tuple(dict.fromkeys(used))
 
-    def watch(self, zones: Iterable[str]) -> None:
-        """Ask for these zones too from now on, and take up what was stored of them."""
+    def watch(self, zones: Iterable[str], only: Quantity | None = None) -> None:
+        """Ask for these zones and places too from now on, and take up what was stored of them.
+
+        :param only: ask the feeds of this quantity alone; None for all that serve the zone.
+        """
         for zone in zones:
             for feed in self._feeds:
-                if zone in feed.zones and (zone, feed.quantity) not in self._entries:
+                name, declared = feed.declaration.name, feed.declaration
+                wanted = declared.ready and (only is None or only in declared.quantities)
+                if wanted and (name, zone) not in self._entries and feed.serves(zone):
                     entry = self._remembered(feed, zone, self._clock.now())
                     with self._lock:
-                        self._entries.setdefault((zone, feed.quantity), entry)
+                        self._entries.setdefault((name, zone), entry)
+        with self._lock:
+            self._serving = _serving(self._entries.values())
 
     def serves(self, zone: str, quantity: Quantity) -> bool:
         """Whether a feed gives this quantity for this zone."""
-        with self._lock:
-            return (zone, quantity) in self._entries
+        return (zone, quantity) in self._serving
 
-    def figures(self, zone: str, quantity: Quantity) -> Series | None:
-        """Everything known just now, past and ahead; None before the first answer."""
+    def book(self, zone: str, quantity: Quantity) -> Book | None:
+        """What may be used just now, past and ahead; None before the first answer."""
+        now = self._clock.now()
         with self._lock:
-            return self._entries[zone, quantity].series
+            return self._chosen(zone, quantity, now).book(quantity, now)
 
-    def stored(self, zone: str, quantity: Quantity, start: datetime, end: datetime) -> Series | None:
-        """Figures of ``[start, end)`` from the stored vintages, for slots older than those kept at hand."""
-        feed = self._entries[zone, quantity].feed
-        return merged_vintages(self._vintages.covering(feed.name, zone, quantity, start, end))
+    def books(self, zone: str, quantity: Quantity) -> tuple[Book, ...]:
+        """What every feed of a quantity says, the preferred first: short forecasts, then those that reach further."""
+        now = self._clock.now()
+        with self._lock:
+            found = [entry.book(quantity, now) for entry in self._serving.get((zone, quantity), ())]
+        return tuple(book for book in found if book is not None)
 
     def condition(self, zone: str, quantity: Quantity) -> Condition:
-        """How the feed stands for the zone."""
+        """How the feed in use stands for the zone."""
         now = self._clock.now()
         with self._lock:
-            return self._entries[zone, quantity].condition(now, self._period, substitute=self._substitute)
+            return self._chosen(zone, quantity, now).condition(quantity, now)
 
     def name(self, zone: str, quantity: Quantity) -> str:
-        """Name of the feed that serves the zone."""
-        return self._entries[zone, quantity].feed.name
+        """Name of the feed in use."""
+        with self._lock:
+            return self._chosen(zone, quantity, self._clock.now()).declaration.name
 
     def status(self) -> list[FeedStatus]:
-        """Every feed and zone, in the order of watching."""
+        """Every feed, zone and quantity, in the order of watching."""
         now = self._clock.now()
         with self._lock:
-            entries = list(self._entries.values())
-            return [entry.status(now, self._period, substitute=self._substitute) for entry in entries]
+            return [status for entry in self._entries.values() for status in entry.statuses(now)]
 
-    def refresh(self, *, force: bool = False) -> None:
+    def refresh(self, *, force: bool = False) -> bool:
         """Ask every feed that is due, or every one with ``force``; a second call waits for the first.
 
-        A feed's fault is kept in its status. Raises only what the vintage store raises: what cannot be stored is not
-        used, and is asked for again.
+        :return: whether new figures came in.
+
+        A feed's fault is kept in its status. Raises only what the store raises: what cannot be stored is not used, and
+        is asked for again.
         """
         with self._refreshing:
             now = self._clock.now()
             with self._lock:
                 due = [entry for entry in self._entries.values() if force or entry.due(now)]
-            if due:
-                self._ask(due, now)
+            return bool(due) and self._ask(due, now)
 
-    def _ask(self, due: Sequence[Entry], now: datetime) -> None:
-        breaker = Breaker()
+    def backfill(self, zone: str, start: datetime, end: datetime, feeds: Sequence[str] = ()) -> list[Fetch]:
+        """Ask the feeds of a zone (those named, or all) for the past, store what they answer; newest figures stay.
+
+        Feeds that have no past to give (``first_history`` of nothing) are not asked; failed ones are in the list, with
+        their ``error``.
+        """
+        now = self._clock.now()
+        asked = [f for f in self._feeds if f.declaration.ready and f.serves(zone) and f.declaration.first_history]
+        asked = [f for f in asked if not feeds or f.declaration.name in feeds]
+        fetches = [ask(feed, zone, (start, end), now, self._client, self._terms).fetch for feed in asked]
+        for fetch in fetches:
+            self._store.add(fetch)
+        return fetches
+
+    def _ask(self, due: Sequence[Entry], now: datetime) -> bool:
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="feeds") as pool:
-            outcomes = list(pool.map(lambda entry: breaker.fetch(entry.feed, entry.zone, *entry.period(now)), due))
-        answers = [(e, o) for e, o in zip(due, outcomes, strict=True) if isinstance(o, FetchedSeries)]
+            answers = list(pool.map(lambda e: self._answer(e, now), due))
         with self._lock:
-            for entry, outcome in zip(due, outcomes, strict=True):
-                if isinstance(outcome, FeedError):
-                    entry.failed(outcome, now)
-        for entry, answer in answers:
-            self._vintages.add(_vintage(entry, answer))
+            for entry, answer in zip(due, answers, strict=True):
+                if answer.error is not None:
+                    entry.failed(answer.error, now)
+        for answer in answers:
+            if answer.fetch.answers:
+                self._store.add(answer.fetch)
+        good = [(entry, answer) for entry, answer in zip(due, answers, strict=True) if answer.error is None]
         with self._lock:
-            for entry, answer in answers:
-                entry.succeeded(answer.series, now, self._period)
+            for entry, answer in good:
+                entry.succeeded(answer.fetch, answer.noticed)
+            self._serving = _serving(self._entries.values())
+            self._compare(now)
+        return bool(good)
+
+    def _answer(self, entry: Entry, now: datetime) -> _Answer:
+        return ask(entry.feed, entry.zone, entry.window(now), now, self._client, self._terms)
+
+    def _compare(self, now: datetime) -> None:
+        """Note where two live sources of one quantity differ."""
+        for (_, quantity), entries in self._serving.items():
+            live = [entry for entry in entries if entry.condition(quantity, now).state == "live"]
+            for other in live[1:]:
+                mine, theirs = live[0].books[quantity].series, other.books[quantity].series
+                found = quality.disagreement(quantity, mine, theirs, now)
+                other.noticed = quality.joined((*other.noticed, *found))
+
+    def _chosen(self, zone: str, quantity: Quantity, now: datetime) -> Entry:
+        """The first feed that is live, else the first that is stale, else the first."""
+        entries = self._serving[zone, quantity]
+        if len(entries) == 1:
+            return entries[0]
+        rank = {"live": 0, "stale": 1}
+        return min(entries, key=lambda entry: rank.get(entry.condition(quantity, now).state, 2))
 
     def _remembered(self, feed: Feed, zone: str, now: datetime) -> Entry:
         """A new entry with the last answer that the store remembers."""
-        entry = Entry(feed, zone, watched_since=now, next_try=now)
-        vintage = self._vintages.latest(feed.name, zone, feed.quantity)
-        if vintage is not None:
-            entry.series = vintage.series
-            entry.last_good = entry.asked_at = vintage.fetched_at
-            entry.next_try = vintage.fetched_at + self._period
+        period = max(self._period, feed.declaration.least_period)
+        entry = Entry(feed, zone, now, now, period, self._substitute)
+        fetch = self._store.latest(feed.declaration.name, zone)
+        if fetch is not None:
+            entry.remember(fetch)
         return entry
 
 
-def _vintage(entry: Entry, answer: FetchedSeries) -> Vintage:
-    digest = hashlib.sha256(answer.body).hexdigest()
-    series = answer.series
-    return Vintage(entry.feed.name, entry.zone, entry.feed.quantity, series.issued_at, digest, answer.body, series)
+def _serving(entries: Iterable[Entry]) -> dict[tuple[str, Quantity], tuple[Entry, ...]]:
+    """The feeds of each zone and quantity, in the order of registration; what a feed has never given it does not serve.
+
+    Before its first answer a feed serves all that it declares.
+    """
+    found: dict[tuple[str, Quantity], list[Entry]] = {}
+    for entry in entries:
+        for quantity in entry.books or entry.declaration.quantities:
+            if quantity not in MUST_COVER_NOW or entry.must_cover_now(quantity):
+                found.setdefault((entry.zone, quantity), []).append(entry)
+    return {key: tuple(of_key) for key, of_key in found.items()}

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.energy.halfhours import instant_of, slot_index
 from agents.energy.reading import SPURIOUS_ZERO_ABOVE_G
 from core.errors import InputError
+from core.halfhours import instant_of, slot_index
 from core.series import FloatArray
 from core.slots import require_aware
 

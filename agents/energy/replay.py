@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from agents.energy import noise
-from agents.energy.halfhours import agile_known_until, instant_of, slot_index
 from agents.energy.recorded import GbRecords, Recorded, read_carbon, read_gb, read_prices_usd
-from agents.energy.simulated import ERROR_PHI, PRICE_ERROR_SHARE, UNITS
+from agents.energy.simulated import ERROR_PHI, PRICE_ERROR_SHARE
 from agents.energy.tariff import VAT, region_price_p, wholesale_p, with_vat_gbp
 from agents.energy.zones import REGIONS, is_gb, price_region
+from core.halfhours import agile_known_until, instant_of, slot_index
 from core.series import FloatArray, Kind, Series
 from core.slots import SLOT, slot_floor
-from core.vintage import Quantity
+from core.vintage import UNITS, Quantity
 
 CARBON_AHEAD_SLOTS = 96
 OUTTURN_AFTER_SLOTS = 2

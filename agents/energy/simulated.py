@@ -17,14 +17,13 @@ import numpy as np
 
 from agents.energy import noise
 from agents.energy.climate import CLIMATES, Climate
-from agents.energy.halfhours import indexes, instant_of, slot_index
 from agents.energy.tariff import region_price_p, with_vat_gbp
 from agents.energy.zones import is_gb, price_region
-from core.series import FloatArray, IntArray, Kind, Series, Unit
+from core.halfhours import indexes, instant_of, slot_index
+from core.series import FloatArray, IntArray, Kind, Series
 from core.slots import SLOTS_PER_DAY
-from core.vintage import Quantity
+from core.vintage import UNITS, Quantity
 
-UNITS = {"price": Unit.GBP_PER_KWH, "carbon": Unit.G_PER_KWH}
 MEAN_SUN = 0.17
 """Mean of the simulated solar output over a year, so that the zone means stay what the climate says."""
 BLOCK_SLOTS = 1024
@@ -33,6 +32,8 @@ ERROR_PHI = 0.97
 """Half of a forecast's error is forgotten in 11 hours."""
 GB_CARBON_ERROR_G = 33.0
 """Standard deviation that gives a mean absolute error of 24 g/kWh at a lead of 24 h."""
+NORMAL_90 = 1.645
+"""Standard deviations within which 90 % of a normal error lies."""
 PRICE_ERROR_SHARE = 0.35
 """Standard deviation of a price forecast's error, as a share of the spread of the price."""
 
@@ -165,11 +166,14 @@ class Simulator:
         values, process = self._slots(zone, quantity, slot_index(start), count)
         issue = slot_index(issued_at)
         at_issue = float(self._slots(zone, quantity, issue, 1)[1][0])
-        error = noise.forecast_error(process, indexes(start, count) - issue, at_issue, ERROR_PHI)
-        values = values + error * self._error_scale(zone, quantity)
+        lead = indexes(start, count) - issue
+        scale = self._error_scale(zone, quantity)
+        values = values + noise.forecast_error(process, lead, at_issue, ERROR_PHI) * scale
+        half = NORMAL_90 * scale * np.sqrt(1 - ERROR_PHI ** (2 * np.maximum(lead, 0)))
+        low, high = values - half, values + half
         if quantity == "carbon":
-            values = np.maximum(values, 0.0)
-        return self._series(zone, quantity, start, values, issued_at)
+            values, low, high = (np.maximum(each, 0.0) for each in (values, low, high))
+        return self._series(zone, quantity, start, values, issued_at).with_interval(low, high)
 
     @staticmethod
     def _error_scale(zone: str, quantity: Quantity) -> float:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from agents.energy.halfhours import london_half_hour, slot_index
 from agents.energy.zones import GbRegion
+from core.halfhours import london_half_hour, slot_index
 from core.series import FloatArray, IntArray
 
 CAP_P = 95.0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import numpy as np
 
-from agents.messages import CapacityQuote
+from agents.messages import CapacityQuote, WeatherQuote
 from agents.site.cooling import pue
-from agents.site.own_load import own_load_kw
-from agents.site.weather import simulate
+from agents.site.load_forecast import LoadForecaster
+from agents.site.own_load import SimulatedMeters
+from agents.site.weather import conditions
 from core.clock import Clock
 from core.errors import InputError
+from core.score import Score
+from core.series import Series
 from core.site import Asset, Site
 from core.slots import require_aware, slot_floor
 from store.sites import SiteRepository
@@ -21,17 +24,24 @@ from store.sites import SiteRepository
 class SiteAgent:
     """Speaks for all sites.
 
-    :param seed: of the simulated weather and own load.
+    :param seed: of the simulated weather and of the simulated meters.
     :param zones: grid zones that have prices and carbon; a site elsewhere is refused. None: any zone is taken.
+    :param retrain_hours: time after which the models of the own load are fitted anew.
     """
 
     def __init__(
-        self, clock: Clock, repository: SiteRepository, seed: int, zones: Collection[str] | None = None
+        self,
+        clock: Clock,
+        repository: SiteRepository,
+        seed: int,
+        zones: Collection[str] | None = None,
+        retrain_hours: float = 24.0,
     ) -> None:
         self._clock = clock
         self._repository = repository
         self._seed = seed
         self._zones = None if zones is None else frozenset(zones)
+        self._load = LoadForecaster(clock, SimulatedMeters(clock, seed), retrain_hours)
 
     def sites(self) -> tuple[Site, ...]:
         """All sites, in the order of the store."""
@@ -73,37 +83,49 @@ class SiteAgent:
         self._repository.replace_asset(asset)
         return asset
 
-    def quote(self, start: datetime, slots: int) -> CapacityQuote:
-        """Headroom, own load, PUE and the (simulated) outdoor temperature of all sites, (S, T).
+    def quote(self, start: datetime, slots: int, weather: WeatherQuote | None = None) -> CapacityQuote:
+        """What all sites can take in ``slots`` slots from ``start``, (S, T).
 
-        Read afresh from the store, so a changed site shows at once. ``start`` must be a slot start.
+        Own load is read up to the slot under way and forecast beyond it. Headroom is the capacity less the upper end of
+        the own load's 90 % interval: in a coming slot it is below what is expected to be free, so that what is promised
+        on it holds where the load turns out higher. Weather, and so PUE, comes from ``weather`` where that has figures
+        and is simulated where not. Sites are read afresh from the store, so that a changed one shows at once.
+
+        :param start: a slot start; anything else, or no slots, is an :class:`InputError`.
         """
-        start = require_aware(start)
-        if start != slot_floor(start) or slots < 1:
-            raise InputError(
-                f"a quote needs a half-hour start and at least one slot, not {start.isoformat()} and {slots}",
-                field="start" if slots >= 1 else "slots",
-                value=start.isoformat() if slots >= 1 else slots,
-            )
+        start = _require_slots(start, slots)
         sites = self.sites()
-        own = own_load_kw(sites, self._seed, start, slots)
-        weather = simulate(sites, self._seed, start, slots)
+        own = self._load.quote(sites, start, slots)
+        outdoors = conditions(sites, self._seed, start, slots, weather)
         capacity = np.array([site.capacity_kw for site in sites]).reshape(-1, 1)
+        overhead = [
+            pue(site.cooling, outdoors.temperature_c[i], outdoors.humidity_percent[i]) for i, site in enumerate(sites)
+        ]
         return CapacityQuote(
             issued_at=self._clock.now(),
             start=start,
             site_ids=tuple(site.site_id for site in sites),
             zones=tuple(site.zone for site in sites),
-            headroom_kw=np.maximum(capacity - own, 0.0),
-            own_load_kw=own,
-            pue=np.array(
-                [
-                    pue(site.cooling, weather.temperature_c[i], weather.humidity_percent[i])
-                    for i, site in enumerate(sites)
-                ]
-            ).reshape(len(sites), slots),
-            temperature_c=weather.temperature_c,
+            headroom_kw=np.maximum(capacity - own.high_kw, 0.0),
+            own_load_kw=own.mean_kw,
+            own_load_low_kw=own.low_kw,
+            own_load_high_kw=own.high_kw,
+            own_load_kind=own.kind,
+            pue=np.array(overhead).reshape(len(sites), slots),
+            temperature_c=outdoors.temperature_c,
+            temperature_kind=outdoors.temperature_kind,
         )
+
+    def inference_demand(self, start: datetime, slots: int) -> Mapping[str, Series]:
+        """Demand for inference in kW at the meter by IANA time zone: read up to now, then forecast with its interval.
+
+        It is the own load of the sites with inference hardware. ``start`` as in :meth:`quote`.
+        """
+        return self._load.inference_demand(self.sites(), _require_slots(start, slots), slots)
+
+    def load_scores(self) -> tuple[Score, ...]:
+        """How well the own load of each site has been forecast, by day ahead; the ``zone`` is the site's id."""
+        return self._load.scores(self.sites())
 
     def _require_zone(self, site: Site) -> None:
         if self._zones is not None and site.zone not in self._zones:
@@ -123,3 +145,15 @@ class SiteAgent:
                 value=asset.region,
                 remedy=f"Use one of {', '.join(sorted(known))}, or register the site first.",
             )
+
+
+def _require_slots(start: datetime, slots: int) -> datetime:
+    """``start`` in UTC; :class:`InputError` unless it is a slot start and there are slots."""
+    start = require_aware(start)
+    if start != slot_floor(start) or slots < 1:
+        raise InputError(
+            f"a quote needs a half-hour start and at least one slot, not {start.isoformat()} and {slots}",
+            field="start" if slots >= 1 else "slots",
+            value=start.isoformat() if slots >= 1 else slots,
+        )
+    return start

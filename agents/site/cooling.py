@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from core.air import wet_bulb_c
 from core.series import FloatArray
 from core.site import CoolingType
 
@@ -40,23 +41,6 @@ BATH_C = 50.0  # dielectric return; assumed
 BATH_APPROACH_C = 10.0  # at full fan speed; assumed
 IMMERSION_LEAST = 0.03
 IMMERSION_SPAN = 0.07
-
-
-def wet_bulb_c(temperature_c: FloatArray, humidity_percent: FloatArray) -> FloatArray:
-    """Wet-bulb temperature at sea-level pressure (Stull 2011); 20 °C and 50 % give 13.70 °C.
-
-    Inputs are held to the formula's range, -20 to 50 °C and 5 to 99 %.
-    """
-    t = np.clip(temperature_c, -20.0, 50.0)
-    rh = np.clip(humidity_percent, 5.0, 99.0)
-    bulb = (
-        t * np.arctan(0.151977 * np.sqrt(rh + 8.313659))
-        + np.arctan(t + rh)
-        - np.arctan(rh - 1.676331)
-        + 0.00391838 * rh**1.5 * np.arctan(0.023101 * rh)
-        - 4.686035
-    )
-    return np.asarray(bulb, dtype=np.float64)
 
 
 def chiller_share(temperature_c: FloatArray) -> FloatArray:

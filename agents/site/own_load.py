@@ -1,4 +1,7 @@
-"""A site's own load: what it draws for itself, slot by slot. Simulated from its profile until meters report it."""
+"""A site's own load as its meters report it. Until real ones do, they are simulated from the site's profile.
+
+A meter knows nothing of a slot that has not begun: what a site will draw is for :mod:`agents.site.load_forecast`.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from agents.site.draws import slot_seconds, wandering
-from core.series import FloatArray
+from core.clock import Clock
+from core.series import FloatArray, Kind
 from core.site import Site
 from core.slots import SLOT, SLOTS_PER_DAY, slot_starts
 
@@ -43,8 +48,37 @@ def _offsets(zone: ZoneInfo, start: datetime, slots: int) -> FloatArray:
     return np.asarray(offsets, dtype=np.float64)
 
 
-def own_load_kw(sites: Sequence[Site], seed: int, start: datetime, slots: int) -> FloatArray:
-    """Own load at the meter, (S, T), between 0 and the site's capacity.
+class Meters(Protocol):
+    """What tells the own load of the past."""
+
+    @property
+    def kind(self) -> Kind:
+        """What the readings are."""
+        ...
+
+    def read(self, sites: Sequence[Site], start: datetime, slots: int) -> FloatArray:
+        """Own load at the meter in kW, (S, T); :class:`ValueError` for a slot that has not begun."""
+        ...
+
+
+class SimulatedMeters:
+    """Meters whose readings are drawn from the sites' profiles: a function of seed, site and instant."""
+
+    kind = Kind.SIMULATED
+
+    def __init__(self, clock: Clock, seed: int) -> None:
+        self._clock = clock
+        self._seed = seed
+
+    def read(self, sites: Sequence[Site], start: datetime, slots: int) -> FloatArray:
+        now, last = self._clock.now(), start + SLOT * (slots - 1)
+        if last > now:
+            raise ValueError(f"no meter has read the slot of {last.isoformat()}: it is {now.isoformat()} now")
+        return simulated_load_kw(sites, self._seed, start, slots)
+
+
+def simulated_load_kw(sites: Sequence[Site], seed: int, start: datetime, slots: int) -> FloatArray:
+    """Simulated outturn of the own load at the meter, (S, T), between 0 and the site's capacity.
 
     The mean of the profile, swinging by ``own_load_swing`` around 15:00 local time, with a little smooth noise.
     """

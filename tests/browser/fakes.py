@@ -45,7 +45,9 @@ class Painter:
         self.start = slot_floor(NOW)
         self.sites: tuple[Site, ...] = load_sites()
         house.repository.known = {site.site_id: site for site in self.sites}
-        energy = build_energy(house.services.settings, house.clock, None, sorted({s.zone for s in self.sites}))
+        energy = build_energy(
+            house.services.settings, house.clock, house.vintages, house.scores, sorted({s.zone for s in self.sites})
+        )
         house.services = replace(house.services, energy=energy)
         self.quote: EnergyQuote = energy.quote(energy.zones(), self.start - SLOT * 48, 48 + HORIZON)
 
@@ -79,6 +81,8 @@ class Painter:
             carbon=carbon,
             price_kind=np.array([self.quote.price[zone].kinds[48:] for zone in zones]),
             carbon_kind=np.array([self.quote.carbon[zone].kinds[48:] for zone in zones]),
+            price_ends=(0.8 * price, 1.3 * price),
+            carbon_ends=(0.8 * carbon, 1.3 * carbon),
             sold_kw=np.zeros(shape),
             pue=capacity.pue,
             prices_gbp_per_kw_slot=np.zeros(shape),
@@ -189,6 +193,11 @@ class Painter:
                 ],
                 cost_gbp=dec(3.2, 4) if site else None,
                 carbon_kg=dec(4.1, 4) if site else None,
+                interval_level=dec(0.9, 2),
+                cost_low_gbp=dec(2.9, 4) if site else None,
+                cost_high_gbp=dec(3.9, 4) if site else None,
+                carbon_low_kg=dec(3.2, 4) if site else None,
+                carbon_high_kg=dec(5.3, 4) if site else None,
                 baseline_policy="run at submission",
                 baseline_site_id="london" if site else None,
                 baseline_start=self.start if site else None,

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("accounting", "agents", "audit", "beckn", "commands", "core", "store", "web")
+PACKAGES = ("accounting", "agents", "audit", "beckn", "commands", "core", "forecasting", "store", "web")
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -10,21 +11,22 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
+from agents.energy.entry import MUST_COVER_NOW
+from agents.energy.feed import Flag
 from core.errors import LogUnavailable, StoreUnavailable
 from core.slots import format_utc
 from web.api.documented import answer
+from web.api.signals import FindingOut
 from web.metrics import Metrics
 from web.services import Services, services_of_request
 
 if TYPE_CHECKING:
     from agents.energy.feed import FeedStatus
 
-api = APIBlueprint("api_health", __name__, abp_tags=[Tag(name="health", description="Alive, ready, fresh")])
+GRAVE = frozenset({Flag.CLOCK_SKEW, Flag.RETIRED})
+"""Findings that make every later figure doubtful until someone has looked."""
 
-_METRICS_TEXT = {
-    "description": "Prometheus text format",
-    "content": {"text/plain": {"schema": {"type": "string"}}},
-}
+api = APIBlueprint("api_health", __name__, abp_tags=[Tag(name="health", description="Alive, ready, fresh")])
 
 
 class Check(BaseModel):
@@ -53,11 +55,14 @@ class FeedHealth(BaseModel):
     age_s: float | None
     known_until: datetime | None
     error: str | None
+    next_try: datetime | None
+    findings: list[FindingOut] = Field(description="what was noted about its figures")
 
     @classmethod
     def of(cls, feed: FeedStatus) -> FeedHealth:
         """The wire form of ``feed``."""
-        return cls(**{name: getattr(feed, name) for name in cls.model_fields})
+        plain = {name: getattr(feed, name) for name in cls.model_fields if name != "findings"}
+        return cls(**plain, findings=[FindingOut.of(finding) for finding in feed.findings])
 
 
 class Health(BaseModel):
@@ -84,9 +89,7 @@ def health() -> Response:
     """State of the database, the decision log, the loop and every feed; always 200, the status is in the body."""
     services = services_of_request()
     checks = Checks(database=_database(services), decision_log=_log(services), loop=_loop(services))
-    feeds = [
-        FeedHealth(**{name: getattr(f, name) for name in FeedHealth.model_fields}) for f in services.energy.status()
-    ]
+    feeds = services.energy.status()
     return answer(
         Health(
             status=_overall(checks, feeds),
@@ -94,7 +97,7 @@ def health() -> Response:
             timestamp=services.clock.now(),
             version=services.version,
             checks=checks,
-            feeds=feeds,
+            feeds=[FeedHealth.of(feed) for feed in feeds],
         )
     )
 
@@ -153,10 +156,16 @@ def _loop(services: Services) -> Check:
     return Check(ok=True, detail=f"next tick at {format_utc(status.next_at)}")
 
 
-def _overall(checks: Checks, feeds: list[FeedHealth]) -> Literal["healthy", "degraded", "unhealthy"]:
+def _overall(checks: Checks, feeds: Iterable[FeedStatus]) -> Literal["healthy", "degraded", "unhealthy"]:
     """Unhealthy when no decision can be taken, degraded when the loop or a feed is not as it should be."""
     if not (checks.database.ok and checks.decision_log.ok):
         return "unhealthy"
-    if not checks.loop.ok or any(feed.state in {"stale", "never"} for feed in feeds):
+    if not checks.loop.ok or any(map(_ails, feeds)):
         return "degraded"
     return "healthy"
+
+
+def _ails(feed: FeedStatus) -> bool:
+    """Whether a feed that plans are made of has no fresh figures, or any feed was caught in what nobody may ignore."""
+    late = feed.quantity in MUST_COVER_NOW and feed.state in {"stale", "never"}
+    return late or any(finding.flag in GRAVE for finding in feed.findings)

@@ -100,6 +100,10 @@ class WindowOut(BaseModel):
     cost_gbp: float
     carbon_kg: float
     kinds: list[str] = Field(description="kinds of figure that cost and carbon rest on")
+    cost_low_gbp: float = Field(description="lower end of the 90 % interval")
+    cost_high_gbp: float
+    carbon_low_kg: float = Field(description="lower end of the 90 % interval")
+    carbon_high_kg: float
 
 
 class PreviewOut(BaseModel):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.energy.feed import Finding
 from core.ledger import TickRecord
 from core.series import Kind, Series
+from core.slots import SLOT
+from web.grid import flags
 
 JobId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,62}$", description="identifier of a job")]
 SearchText = Annotated[str, Field(min_length=1, max_length=120)]
@@ -38,6 +42,12 @@ class Figure(BaseModel):
     source: str
     issued_at: datetime
     stale: bool = Field(description="True when the source should have issued newer figures by now")
+    low: float | None = Field(
+        description="lower end of the central 90 % interval; the value itself where that is known"
+    )
+    high: float | None = Field(description="upper end, likewise")
+    age_s: float = Field(description="seconds since issued_at")
+    flags: list[str] = Field(description="what was noted about the figure, such as outlier, spurious zero or frozen")
 
 
 class TickOut(BaseModel):
@@ -68,8 +78,9 @@ class TickOut(BaseModel):
         return cls(**{name: getattr(tick, name) for name in cls.model_fields})
 
 
-def figure(series: Series, index: int) -> Figure:
-    """Value ``index`` of ``series``, with its origin."""
+def figure(series: Series, index: int, now: datetime, findings: Iterable[Finding] = ()) -> Figure:
+    """Value ``index`` of ``series`` as it is known at ``now``, with its origin and what was noted about it."""
+    low, high = series.interval
     return Figure(
         value=known(float(series.values[index])),
         unit=series.unit,
@@ -77,6 +88,10 @@ def figure(series: Series, index: int) -> Figure:
         source=series.source,
         issued_at=series.issued_at,
         stale=series.stale,
+        low=known(float(low[index])),
+        high=known(float(high[index])),
+        age_s=max(0.0, (now - series.issued_at).total_seconds()),
+        flags=flags(findings, series.start + SLOT * index),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.pages import audit, bundle, dashboard, formatting, headlines, home, jobs, sites, slots, submit
+from web.pages import audit, bundle, dashboard, formatting, headlines, home, jobs, signals, sites, slots, submit
 from web.pages.frame import frame
 from web.pages.verification import VerificationRun
 from web.services import Services
@@ -15,6 +15,7 @@ BLUEPRINTS = (
     submit.blueprint,
     jobs.blueprint,
     dashboard.blueprint,
+    signals.blueprint,
     sites.blueprint,
     slots.blueprint,
     audit.blueprint,

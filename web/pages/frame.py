@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,45 +17,78 @@ NAVIGATION = (
     ("submit.form", "Submit"),
     ("jobs.index", "Jobs"),
     ("dashboard.show", "Dashboard"),
+    ("signals.show", "Signals"),
     ("sites.index", "Sites"),
     ("slots.index", "Free slots"),
     ("audit.index", "Audit"),
 )
 
 
+HEADINGS = {
+    "stale": "Stale figures",
+    "simulated": "Simulated figures",
+    "replayed": "Replayed figures",
+    "never": "No figures",
+}
+MOST_ZONES = 3
+"""More of them are counted, not named."""
+_PLAYED = frozenset({"simulated", "replay"})
+"""Names under which no feed is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """Feeds in one state, joined for the banner; ``feeds`` leaves out one that is named like the state."""
+    """Feeds in one state, joined for the banner: a heading, what it is about, since when, and every notice."""
 
-    state: str
+    heading: str
+    about: str
     since: datetime
-    feeds: tuple[str, ...]
-    zones: tuple[str, ...]
     notices: tuple[Notice, ...]
 
 
-def banners(notices: Iterable[Notice]) -> list[Banner]:
-    """Notices by state, the earliest instant of each."""
+def banners(notices: Iterable[Notice], titles: Mapping[str, str]) -> list[Banner]:
+    """Notices by state, the earliest instant of each; ``titles`` are those of the feeds by name."""
     found: dict[str, list[Notice]] = {}
     for notice in notices:
         found.setdefault(notice.state, []).append(notice)
     return [
         Banner(
-            state=state,
+            heading=HEADINGS[state],
+            about=about(group, titles),
             since=min(notice.since for notice in group),
-            feeds=tuple(dict.fromkeys(notice.feed for notice in group if notice.feed != state)),
-            zones=tuple(dict.fromkeys(zone for notice in group for zone in notice.zones)),
-            notices=tuple(group),
+            notices=tuple(replace(each, feed=titles.get(each.feed, each.feed)) for each in group),
         )
         for state, group in sorted(found.items())
     ]
 
 
+def about(group: Sequence[Notice], titles: Mapping[str, str]) -> str:
+    """Which feed for which of its zones, such as ``from Octopus Agile for GB-C and GB-G``."""
+    zones_of: dict[str, dict[str, None]] = {}
+    for notice in group:
+        zones_of.setdefault(notice.feed, {}).update(dict.fromkeys(notice.zones))
+    state = group[0].state
+    return "; ".join(
+        f"for {_zones(tuple(zones))}"
+        if feed in _PLAYED
+        else f"{'in place of' if state == 'simulated' else 'from'} {titles.get(feed, feed)} for {_zones(tuple(zones))}"
+        for feed, zones in zones_of.items()
+    )
+
+
+def _zones(zones: tuple[str, ...]) -> str:
+    if len(zones) > MOST_ZONES:
+        return f"{len(zones)} grid zones"
+    return " and ".join([", ".join(zones[:-1]), zones[-1]] if len(zones) > 1 else zones)
+
+
 def frame(services: Services) -> dict[str, Any]:
     """Variables of ``base.html``."""
+    energy = services.energy
     return {
         "navigation": NAVIGATION,
-        "banners": banners(services.energy.notices()),
+        "banners": banners(energy.notices(), {each.name: each.title for each in energy.declarations()}),
+        "attributions": energy.attributions(),
         "now": services.clock.now(),
         "version": services.version,
     }

@@ -68,10 +68,10 @@ def _booking(body: Body, names: Names) -> str:
 
 
 def _snapshot(body: Body, _names: Names) -> str:
-    return (
-        f"{body['feed']} gave {body['quantity']} for {body['zone']}, {span(body['valid_from'], body['valid_to'])}, "
-        f"{number(body['raw_bytes'])} bytes"
-    )
+    told = " and ".join(series["quantity"].replace("_", " ") for series in body["series"])
+    size = number(sum(answer["raw_bytes"] for answer in body["answers"]))
+    starts, ends = (sorted(series[end] for series in body["series"]) for end in ("valid_from", "valid_to"))
+    return f"{body['feed']} gave {told} for {body['zone']}, {span(starts[0], ends[-1])}, {size} bytes"
 
 
 def _recovery(body: Body, _names: Names) -> str:

@@ -11,7 +11,8 @@ from accounting.savings import portfolio, savings_by_job
 from core.errors import NotFound
 from core.job import JobStatus
 from core.slots import SLOTS_PER_DAY, slot_floor, slot_starts
-from web.pages.curves import Curves, Mark, chart_data, drawing, published_end
+from web.pages.curves import Curves, Mark, chart_data, price_and_carbon, published_end
+from web.pages.drawing import drawing
 from web.pages.frame import live
 from web.pages.places import places, reading
 from web.services import Services, services_of_request
@@ -58,8 +59,7 @@ def outlook(services: Services, zone: str) -> dict[str, Any]:
     end = published_end(price)
     curves = Curves(
         description=f"Price and carbon intensity in {zone} over the next 48 hours.",
-        price=price,
-        carbon=carbon,
+        panels=price_and_carbon(price, carbon),
         marks=(Mark(end, "published prices end", 0),) if end else (),
     )
     return {

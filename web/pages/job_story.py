@@ -14,7 +14,8 @@ from core.ledger import Leg, SlotEntry
 from core.series import Series
 from core.site import Site
 from core.slots import SLOT, SLOT_HOURS, slot_ceil, slot_floor, slots_between
-from web.pages.curves import Curves, Mark, chart_data, drawing, published_end, windows
+from web.pages.curves import Curves, Mark, chart_data, price_and_carbon, published_end, windows
+from web.pages.drawing import drawing
 from web.pages.home import default_zone
 from web.pages.places import site_names
 from web.services import Services
@@ -135,8 +136,7 @@ def chart(
     price, carbon = figures(services, zone, start, max(1, count), now)
     curves = Curves(
         description=f"Price and carbon intensity in {zone} over the window of job {job.job_name}.",
-        price=price,
-        carbon=carbon,
+        panels=price_and_carbon(price, carbon),
         plan=windows(plan),
         baseline=windows(baseline),
         marks=_marks(price, now),

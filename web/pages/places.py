@@ -43,8 +43,11 @@ class Place:
     short_name: str
     headroom_kw: float
     own_load_kw: float
+    own_load_next_kw: tuple[float, float, float]
+    """expected in the next half-hour, with both ends of its 90 % interval"""
     pue: float
     temperature_c: float
+    temperature_kind: str
 
 
 def country_name(code: str) -> str:
@@ -76,7 +79,9 @@ def places(services: Services, now: datetime) -> list[Place]:
     """Every site as it stands in the half-hour of ``now``."""
     sites = {site.site_id: site for site in services.sites.sites()}
     names = site_names(services)
-    capacity = services.sites.quote(slot_floor(now), 1)
+    where = {site_id: (site.latitude, site.longitude) for site_id, site in sites.items()}
+    weather = services.energy.weather(where, slot_floor(now), 2)
+    capacity = services.sites.quote(slot_floor(now), 2, weather)
     energy = services.energy.quote(tuple(dict.fromkeys(capacity.zones)), slot_floor(now), 1)
     return [
         Place(
@@ -85,8 +90,14 @@ def places(services: Services, now: datetime) -> list[Place]:
             short_name=names[site_id],
             headroom_kw=float(capacity.headroom_kw[i, 0]),
             own_load_kw=float(capacity.own_load_kw[i, 0]),
+            own_load_next_kw=(
+                float(capacity.own_load_kw[i, 1]),
+                float(capacity.own_load_low_kw[i, 1]),
+                float(capacity.own_load_high_kw[i, 1]),
+            ),
             pue=float(capacity.pue[i, 0]),
             temperature_c=float(capacity.temperature_c[i, 0]),
+            temperature_kind=Kind(int(capacity.temperature_kind[i, 0])).label,
         )
         for i, (site_id, zone) in enumerate(zip(capacity.site_ids, capacity.zones, strict=True))
     ]

@@ -12,6 +12,7 @@ import pytest
 from agents.evidence import MOST_OPTIONS, Facts, award_body, award_reason, plan_digest, refusal_body, round_body
 from agents.messages import Award, Counter, EnergyQuote, Option, RoundSummary
 from agents.negotiation import Outcome, negotiate
+from agents.proposal import Expected
 from audit.record import body_bytes
 from core.instance import CounterOffer, Instance
 from core.job import FlexibilityType, Job, Tier
@@ -51,6 +52,7 @@ JOB = Job(
     submitted_at=START,
     updated_at=START,
 )
+EXPECTED = Expected(2.0, 3.5, 1.0, 1.25)
 AWARD = Award("job-1", "s1", ((1, 3, 10.0),))
 
 
@@ -67,7 +69,7 @@ def option(number: int, reject: str | None, priced: float = 1.0) -> Option:
 
 
 def award(options: tuple[Option, ...] = (), baseline: list[SlotEntry] | None = None, moved: bool = False):
-    return award_body(FACTS, JOB, AWARD, moved, options, PLANNED, BASELINE if baseline is None else baseline)
+    return award_body(FACTS, JOB, AWARD, moved, options, PLANNED, BASELINE if baseline is None else baseline, EXPECTED)
 
 
 def test_an_award_says_where_when_and_what_it_is_worth_beside_its_baseline():

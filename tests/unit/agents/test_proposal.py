@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agents.job.demand import Demand
 from agents.messages import CapacityQuote, EnergyQuote
-from agents.proposal import Figures, demands, figures, instance_of, planned_kw
+from agents.proposal import Figures, demands, figures, instance_of, planned_kw, worth_between
 from core.instance import Frozen, JobInstance
 from core.job import FlexibilityType, Job, JobStatus, Tier
 from core.ledger import Booking, Leg, SlotEntry
@@ -41,7 +41,9 @@ def energy(**silent: list[int]) -> EnergyQuote:
 
 def capacity() -> CapacityQuote:
     headroom = np.full((3, T), 100.0)
-    return CapacityQuote(START, START, SITES, ZONES, headroom, headroom * 0, np.full((3, T), 1.25), headroom * 0)
+    nothing, kinds = headroom * 0, np.full((3, T), Kind.SIMULATED, dtype=np.int8)
+    pue = np.full((3, T), 1.25)
+    return CapacityQuote(START, START, SITES, ZONES, headroom, nothing, nothing, nothing, kinds, pue, nothing, kinds)
 
 
 def booking(site: str, first: int, last: int, power_kw: float) -> Booking:
@@ -161,3 +163,24 @@ def test_a_site_whose_headroom_can_never_take_the_job_is_none_of_its_sites():
     wanted = demands([large], [], {"j": SITES}, found)["j"].instance
     assert wanted is not None
     assert wanted.sites == ("a", "c")
+
+
+def test_intervals_of_price_and_carbon_reach_the_instance():
+    quoted = energy()
+    price = {zone: one.with_interval(one.values - 0.05, one.values + 0.1) for zone, one in quoted.price.items()}
+    made = instance_of(figures(replace(quoted, price=price), capacity(), ()), {}, 100.0)
+    site = made.sites[0]
+    assert set(site.price_low_gbp_per_kwh) == {0.15}
+    assert set(site.price_high_gbp_per_kwh) == {0.3}
+    assert site.carbon_low_g_per_kwh == site.carbon_g_per_kwh
+
+
+def test_a_course_is_worth_between_the_sums_of_its_slots_ends():
+    quoted = energy()
+    price = {zone: one.with_interval(one.values - 0.05, one.values + 0.1) for zone, one in quoted.price.items()}
+    quoted = figures(replace(quoted, price=price), capacity(), ())
+    expected = worth_between(quoted, 0, ((1, 3, 10.0),))
+    energy_kwh = 10 * 1.25 * 0.5 * 2
+    assert expected.cost_low_gbp == pytest.approx(energy_kwh * 0.15)
+    assert expected.cost_high_gbp == pytest.approx(energy_kwh * 0.3)
+    assert expected.carbon_low_kg == expected.carbon_high_kg == pytest.approx(energy_kwh * 0.1)

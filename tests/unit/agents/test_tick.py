@@ -344,8 +344,8 @@ def test_a_site_without_figures_is_left_out_and_its_begun_jobs_keep_their_rows(b
             price = {**quote.price, "NO-NO2": replace(silent, start=start)}
             return replace(quote, price=price)
 
-        def observed(self, *args):
-            return energy.observed(*args)
+        def __getattr__(self, name):
+            return getattr(energy, name)
 
     tick._with = replace(tick._with, energy=Silent())
     other = bench.submit()
@@ -368,10 +368,11 @@ def test_a_job_under_way_whose_rest_has_no_place_just_now_pauses_and_completes_l
 
         def quote(self, zones, start, slots):
             quote = energy.quote(zones, start, slots)
-            return replace(quote, price={z: replace(s, values=s.values + dear[0]) for z, s in quote.price.items()})
+            price = {z: replace(s, values=s.values + dear[0], low=None, high=None) for z, s in quote.price.items()}
+            return replace(quote, price=price)
 
-        def observed(self, *args):
-            return energy.observed(*args)
+        def __getattr__(self, name):
+            return getattr(energy, name)
 
     tick._with = replace(tick._with, energy=Dear())
     bench.clock.advance(SLOT / 2)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from audit.log import AuditLog
 from audit.record import (
+    AnswerBody,
     Body,
     BookingBody,
     DecisionBody,
     DeliveryBody,
+    FeedSeriesBody,
     FeedSnapshotBody,
     FeedUse,
     NegotiationRoundBody,
@@ -115,17 +117,14 @@ def one_of_each_kind() -> dict[str, Body]:
             data_kinds=["forecast"],
         ),
         "feed_snapshot": FeedSnapshotBody(
-            feed="agile",
+            fetch_id="fetch-0123456789abcdef",
+            feed="octopus-agile",
             zone="GB-C",
-            quantity="price",
             fetched_at=NOON,
-            raw_sha256="c" * 64,
-            raw_bytes=512,
-            valid_from=NOON,
-            valid_to=NOON,
-            kinds=["settled"],
-            unit="GBP/kWh",
-            stale=False,
+            answers=[AnswerBody(url="https://feed.example/rates", sha256="c" * 64, raw_bytes=512)],
+            series=[
+                FeedSeriesBody(quantity="price", valid_from=NOON, valid_to=NOON, kinds=["settled"], unit="GBP/kWh")
+            ],
         ),
         "recovery": RecoveryBody(
             torn_bytes=3, torn_sha256="d" * 64, quarantine_path="decisions.jsonl.torn-1", acknowledged=False

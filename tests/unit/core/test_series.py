@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -69,14 +70,34 @@ def test_values_and_kinds_of_different_length_are_refused():
         Series(START, np.zeros(2), np.zeros(3, dtype=np.int8), Unit.KW, "a", START)
 
 
-def test_the_first_slot_of_a_kind_and_the_kinds_used_are_found():
+def test_the_kinds_used_are_found_firmest_first():
     joined = series([1.0, float("nan"), float("nan")], Kind.SETTLED).overlay(series([9, 2, 3], Kind.SIMULATED, "b"))
-    assert joined.first_of(Kind.SIMULATED) == START + SLOT
-    assert joined.first_of(Kind.MISSING) is None
     assert joined.kinds_used() == (Kind.SETTLED, Kind.SIMULATED)
 
 
-def test_relabelling_keeps_values_and_what_is_missing():
-    changed = series([1.0, float("nan")], Kind.SETTLED).shifted_kind(Kind.FORECAST)
-    assert changed.kinds.tolist() == [Kind.FORECAST, Kind.MISSING]
-    assert changed.values[0] == 1.0
+def test_without_an_interval_both_its_ends_are_the_values():
+    low, high = series([1.0, 2.0], Kind.SETTLED).interval
+    assert low.tolist() == high.tolist() == [1.0, 2.0]
+
+
+def test_an_interval_goes_with_its_values_into_windows_and_joins():
+    expected = series([5.0, 6.0, 7.0], Kind.FORECAST).with_interval(np.array([4.0, 5, 6]), np.array([7.0, 8, 9]))
+    cut = expected.window(START + SLOT, 3)
+    assert cut.low[:2].tolist() == [5.0, 6.0]
+    assert np.isnan(cut.high[2])
+    joined = series([1.0, float("nan"), float("nan")], Kind.SETTLED).overlay(expected)
+    assert joined.low.tolist() == [1.0, 5.0, 6.0]
+    assert joined.high.tolist() == [1.0, 8.0, 9.0]
+
+
+def test_an_interval_is_widened_to_hold_its_value():
+    made = series([5.0], Kind.FORECAST).with_interval(np.array([6.0]), np.array([5.5]))
+    assert (made.low[0], made.high[0]) == (5.0, 5.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [([6.0], [7.0]), ([4.0], None), ([4.0, 4.0], [6.0, 6.0]), ([float("nan")], [6.0])]
+)
+def test_an_interval_without_its_value_or_of_another_length_is_refused(low, high):
+    with pytest.raises(ValueError, match="interval"):
+        replace(series([5.0], Kind.FORECAST), low=np.array(low), high=None if high is None else np.array(high))

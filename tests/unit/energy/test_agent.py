@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agents.energy.agent import EnergyAgent
 from agents.energy.client import HostUnreachable
 from agents.energy.live import LiveFeeds
 from agents.energy.replay import Replay
@@ -18,7 +18,7 @@ from core.clock import ManualClock
 from core.errors import NotFound
 from core.series import Kind
 from core.slots import SLOT
-from tests.unit.energy.fakes import MemoryVintages, ScriptedFeed, utc
+from tests.unit.energy.fakes import FakeClient, MemoryStore, ScriptedFeed, agent_of, utc
 from tests.unit.energy.recordings import write_folder
 
 NOW = utc(2026, 11, 20, 12, 10)
@@ -35,13 +35,12 @@ class House:
 
     def __init__(self, *, live_only=False):
         self.clock = ManualClock(NOW)
-        self.store = MemoryVintages()
-        self.carbon = ScriptedFeed(self.clock.now, "carbon", name="carbon", host="carbon.example")
-        self.price = ScriptedFeed(
-            self.clock.now, "price", name="price", host="price.example", ahead=timedelta(hours=11)
-        )
-        feeds = LiveFeeds((self.price, self.carbon), self.store, self.clock, PERIOD, substitute=not live_only)
-        self.agent = EnergyAgent(self.clock, ZONES, Simulator(1), live=feeds, allow_simulated=not live_only, allowed=())
+        self.store = MemoryStore()
+        self.carbon = ScriptedFeed("carbon", name="carbon", host="carbon.example", use_for=timedelta(days=3))
+        self.price = ScriptedFeed("price", name="price", host="price.example", ahead=timedelta(hours=11))
+        feeds = (self.price, self.carbon)
+        live = LiveFeeds(feeds, self.store, FakeClient(), self.clock, PERIOD, substitute=not live_only)
+        self.agent = agent_of(self.clock, ZONES, live=live, store=self.store, allow_simulated=not live_only)
 
     def fail(self):
         self.carbon.fault = self.price.fault = HostUnreachable("feed.example cannot be reached.")
@@ -187,12 +186,12 @@ def test_a_notice_counts_from_the_first_of_its_zones(house):
 def test_observing_asks_the_store_only_for_what_is_not_at_hand(house):
     house.agent.refresh()
     asked = []
-    covering = house.store.covering
-    house.store.covering = lambda *period: asked.append(period[3:]) or covering(*period)
+    history = house.store.history
+    house.store.history = lambda *period: asked.append(period[2:]) or history(*period)
     house.agent.observed("GB-C", PRESENT - timedelta(days=2), 96)
     assert asked == []
     house.agent.observed("GB-C", PRESENT - timedelta(days=8), 96)
-    assert asked == [(PRESENT - timedelta(days=8), PRESENT - timedelta(days=7))] * 2
+    assert asked == [(PRESENT - timedelta(days=8), 96)] * 2
 
 
 def test_older_slots_are_observed_from_the_stored_vintages(house):
@@ -218,7 +217,7 @@ def test_a_zone_asked_for_later_is_followed_from_then_on(house):
 
 
 def test_zones_unknown_or_not_enabled_are_refused():
-    agent = EnergyAgent(ManualClock(NOW), ("GB-C",), Simulator(1), allowed=("GB-C",))
+    agent = agent_of(ManualClock(NOW), ("GB-C",), allowed=("GB-C",))
     with pytest.raises(NotFound, match="'FR'"):
         agent.quote(("FR",), NOW, 4)
     with pytest.raises(NotFound, match="not enabled"):
@@ -226,7 +225,7 @@ def test_zones_unknown_or_not_enabled_are_refused():
 
 
 def test_in_mode_simulated_all_is_simulated_and_refresh_asks_nobody():
-    agent = EnergyAgent(ManualClock(NOW), ("GB-C", "IS"), Simulator(1))
+    agent = agent_of(ManualClock(NOW), ("GB-C", "IS"))
     assert {status.state for status in agent.refresh()} == {"simulated"}
     (notice,) = agent.notices()
     assert (notice.state, notice.zones) == ("simulated", ("GB-C", "IS"))
@@ -241,7 +240,7 @@ def replay(tmp_path_factory):
 
 
 def replaying(replay, now):
-    return EnergyAgent(ManualClock(now), ("GB-C", "DE-LU", "CL-SIC", "IS"), Simulator(1), replay=replay)
+    return agent_of(ManualClock(now), ("GB-C", "DE-LU", "CL-SIC", "IS"), replay=replay)
 
 
 def test_in_mode_replay_recorded_zones_are_replayed_and_the_rest_simulated(replay):
@@ -280,7 +279,7 @@ def test_every_slot_quoted_has_a_value_in_every_mode_that_may_simulate(replay, o
     if mode == "replay":
         agent, now = replaying(replay, utc(2023, 3, 9)), utc(2023, 3, 9)
     elif mode == "simulated":
-        agent, now = EnergyAgent(ManualClock(NOW), ZONES, Simulator(1)), PRESENT
+        agent, now = agent_of(ManualClock(NOW), ZONES), PRESENT
     else:
         house = House()
         if mode == "failing":
@@ -295,7 +294,7 @@ def test_every_slot_quoted_has_a_value_in_every_mode_that_may_simulate(replay, o
 
 
 def test_thirteen_zones_over_a_week_are_quoted_in_less_than_50_milliseconds():
-    agent = EnergyAgent(ManualClock(NOW), SITES, Simulator(1))
+    agent = agent_of(ManualClock(NOW), SITES)
     agent.quote(SITES, NOW, 336)
     begin = time.process_time()
     agent.quote(SITES, NOW, 336)
@@ -322,3 +321,51 @@ def test_quotes_are_whole_while_the_figures_are_being_renewed(house):
         reader.join(10)
     assert seen
     assert all(100 <= low <= high <= 129 for low, high in seen)
+
+
+def test_a_forecast_of_ours_fills_what_is_not_published_and_every_slot_names_its_answer():
+    house = House()
+    house.price.declaration = replace(house.price.declaration, first_history=timedelta(days=28))
+    house.agent.refresh()
+    house.agent.learn()
+    quote = house.agent.quote(ZONES, house.clock.now(), 336)
+    published, ours = quote.origins["GB-C", "price"]
+    assert (published.source, published.first, published.last) == ("price", 0, 22)
+    assert ours.source.startswith("slackwater forecast")
+    assert (ours.first, ours.last) == (22, 336)
+    assert {fetch.fetch_id for fetch in house.store.kept} >= {published.fetch_id, ours.fetch_id}
+    assert quote.price["GB-C"].source == f"price + {ours.source}"
+    (simulated,) = quote.origins["DE-LU", "price"]
+    assert simulated.fetch_id is None
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(-100, 300), st.integers(1, 300))
+def test_the_origins_of_a_quote_cover_each_slot_once(offset, slots):
+    house = House()
+    house.agent.refresh()
+    quote = house.agent.quote(ZONES, PRESENT + SLOT * offset, slots)
+    for zone in ZONES:
+        for origins in (quote.origins[zone, "price"], quote.origins[zone, "carbon"]):
+            assert [slot for origin in origins for slot in range(origin.first, origin.last)] == list(range(slots))
+
+
+def test_published_forecasts_have_an_interval_and_settled_prices_are_certain(house):
+    house.agent.refresh()
+    quote = house.agent.quote(ZONES, house.clock.now(), 48)
+    low, high = quote.carbon["GB-C"].interval
+    assert (low < quote.carbon["GB-C"].values).all()
+    assert (high > quote.carbon["GB-C"].values).all()
+    price = quote.price["GB-C"]
+    known = price.kinds == Kind.SETTLED
+    assert np.array_equal(price.interval[0][known], price.values[known])
+
+
+def test_a_forecast_answer_that_is_too_old_is_not_used():
+    house = House()
+    house.carbon.declaration = replace(house.carbon.declaration, use_for=timedelta(hours=6))
+    house.agent.refresh()
+    house.fail()
+    house.tick(timedelta(hours=7))
+    assert house.carbon_of().kinds_used() == (Kind.SIMULATED,)
+    assert house.states()["carbon", "simulated"].detail

@@ -1,64 +1,86 @@
 from __future__ import annotations
 
-import pytest
-import responses
+import socket
 
-from agents.energy.build import build_energy, enabled_zones
+import pytest
+
+from agents.energy.build import FEEDS, build_energy, enabled_zones, live_feeds, subjects
+from agents.energy.zones import ZONES
 from core.clock import ManualClock
 from core.errors import InputError
 from core.series import Kind
 from core.settings import Settings
-from core.slots import SLOT
-from tests.unit.energy.fakes import MemoryVintages, carbon_row, rate, utc
+from core.vintage import UNITS
+from tests.unit.energy.fakes import MemoryStore, utc
 from tests.unit.energy.recordings import write_folder
 
 NOW = utc(2025, 11, 20, 12, 10)
-PRESENT = utc(2025, 11, 20, 12)
-AGILE = "https://octopus.test/v1/products/AGILE-24-10-01/electricity-tariffs/E-1R-AGILE-24-10-01-C/standard-unit-rates/"
+
+
+def unused_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def settings_of(**changes):
-    return Settings(
-        _env_file=None, carbon_intensity_url="https://carbon.test", octopus_url="https://octopus.test/v1", **changes
-    )
+    """Settings of which every base URL leads to a port where nobody listens."""
+    nowhere = f"http://127.0.0.1:{unused_port()}"
+    urls = {name: nowhere for name in Settings.model_fields if name.endswith("_url") and name != "database_url"}
+    return Settings(_env_file=None, **urls, **changes)
+
+
+class Scores:
+    def add(self, scores):
+        pass
 
 
 def built(zones=("GB-C",), **changes):
-    return build_energy(settings_of(**changes), ManualClock(NOW), MemoryVintages(), zones)
+    return build_energy(settings_of(**changes), ManualClock(NOW), MemoryStore(), Scores(), zones)
 
 
-@responses.activate
-def test_auto_asks_both_feeds_of_a_region_and_quotes_their_figures():
-    ahead = [carbon_row(PRESENT + SLOT * i, 80) for i in range(96)]
-    shaped = {"data": {"regionid": 13, "data": ahead}}
-    regional = "https://carbon.test/regional/intensity"
-    responses.get(f"{regional}/2025-11-13T12:00Z/2025-11-20T12:00Z/regionid/13", json={})
-    responses.get(f"{regional}/2025-11-20T12:00Z/fw48h/regionid/13", json=shaped)
-    rates = [rate(PRESENT + SLOT * i, 20) for i in range(22)][::-1]
-    responses.get(AGILE, json={"count": 22, "next": None, "results": rates})
-    agent = built()
-    assert {status.state for status in agent.refresh()} == {"live"}
-    quote = agent.quote(("GB-C",), NOW, 20)
-    assert set(quote.price["GB-C"].values) == {0.21}
-    assert set(quote.carbon["GB-C"].values) == {80}
-    assert quote.notices == ()
-    assert len(agent.attributions()) == 2
+def test_every_feed_declares_itself_whole_and_under_a_name_of_its_own():
+    declarations = [feed.declaration for feed in live_feeds(settings_of())]
+    assert len({declaration.name for declaration in declarations}) == len(declarations) >= len(FEEDS)
+    for declaration in declarations:
+        for told in ("title", "licence", "attribution", "units", "host", "done"):
+            assert getattr(declaration, told), f"{declaration.name} does not tell its {told}"
+        assert declaration.home.startswith("https://"), declaration.name
+        assert declaration.quantities, declaration.name
+        assert set(declaration.quantities) <= set(UNITS), declaration.name
+        assert declaration.limits.requests > 0, declaration.name
 
 
-@responses.activate
+def test_feeds_that_want_a_key_are_not_ready_without_it():
+    locked = {feed.declaration.key_setting for feed in live_feeds(settings_of()) if not feed.declaration.ready}
+    assert locked == {"ELECTRICITY_MAPS_KEY", "ENTSOE_KEY", "WATTTIME_USERNAME"}
+    keys = {"electricity_maps_key": "k", "entsoe_key": "k", "watttime_username": "u", "watttime_password": "p"}
+    assert all(feed.declaration.ready for feed in live_feeds(settings_of(**keys)))
+
+
+def test_every_base_url_is_a_setting():
+    hosts = {feed.declaration.host for feed in live_feeds(settings_of())}
+    assert all(host.startswith("127.0.0.1:") for host in hosts)
+
+
+def test_every_zone_is_forecast_in_its_own_clock():
+    for zone in ZONES:
+        assert {subject.quantity for subject in subjects(zone)} == {"price", "carbon"}
+    assert {subject.timezone for subject in subjects("GB-C")} == {"Europe/London"}
+    assert subjects("SG")[0].timezone == "Asia/Singapore"
+
+
 def test_auto_without_a_network_is_simulated_and_says_why():
     agent = built(("GB-C", "GB-J", "IS"))
     agent.refresh()
     quote = agent.quote(agent.zones(), NOW, 336)
     assert quote.carbon["GB-C"].kinds_used() == (Kind.SIMULATED,)
-    assert {(notice.feed, notice.state) for notice in quote.notices} == {
-        ("octopus-agile", "simulated"),
-        ("carbon-intensity", "simulated"),
-        ("simulated", "simulated"),
-    }
+    found = {(notice.feed, notice.state): notice for notice in quote.notices}
+    assert ("octopus-agile", "simulated") in found
+    assert ("simulated", "simulated") in found
+    assert "cannot be reached" in found["octopus-agile", "simulated"].detail
 
 
-@responses.activate
 def test_live_without_a_network_has_no_figures_for_gb():
     agent = built(("GB-C",), signals="live")
     agent.refresh()
@@ -66,7 +88,9 @@ def test_live_without_a_network_has_no_figures_for_gb():
 
 
 def test_simulated_signals_build_without_feeds():
-    assert {status.state for status in built(signals="simulated").refresh()} == {"simulated"}
+    agent = built(signals="simulated")
+    assert {status.state for status in agent.refresh()} == {"simulated"}
+    assert agent.declarations() == ()
 
 
 def test_replay_builds_from_its_folder_and_names_a_folder_that_is_not_one(tmp_path):
@@ -82,7 +106,16 @@ def test_enabled_regions_restrict_the_zones():
     assert enabled_zones(settings_of(enabled_regions="GB-C,GB-J"), ("IS", "GB-C")) == ("GB-C",)
 
 
-def test_an_unknown_enabled_region_is_refused_with_those_there_are():
-    with pytest.raises(InputError, match="ENABLED_REGIONS names unknown grid zone 'FR'") as raised:
-        built(enabled_regions="GB-C,FR")
+@pytest.mark.parametrize("field", ["enabled_regions", "default_region"])
+def test_an_unknown_region_in_a_setting_is_refused_with_those_there_are(field):
+    with pytest.raises(InputError, match=f"{field.upper()} names unknown grid zone 'XX'") as raised:
+        built(**{field: "XX"})
     assert "NO-NO2" in raised.value.diagnostics()
+
+
+def test_a_file_without_authorities_is_refused_at_the_start(tmp_path):
+    empty = tmp_path / "none.pem"
+    empty.write_text("no certificate\n")
+    with pytest.raises(InputError, match="holds no certificate authorities") as raised:
+        built(ca_bundle=empty)
+    assert "CA_BUNDLE" in raised.value.diagnostics()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agents.energy.forecast import PROFILE_SOURCE, profile_forecast
-from agents.energy.halfhours import london_half_hour, utc_half_hour
+from core.halfhours import london_half_hour, utc_half_hour
 from core.series import Kind, Series, Unit
 from core.slots import SLOT
 from tests.unit.energy.fakes import utc

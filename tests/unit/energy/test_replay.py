@@ -8,15 +8,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from agents.energy.agent import EnergyAgent
 from agents.energy.recorded import GB_FILE
 from agents.energy.replay import Replay, spread
-from agents.energy.simulated import Simulator
 from agents.energy.zones import ZONES
 from core.clock import ManualClock
 from core.series import Kind
 from core.slots import LONDON, SLOT, slots_between
-from tests.unit.energy.fakes import utc
+from tests.unit.energy.fakes import agent_of, utc
 from tests.unit.energy.recordings import write_folder, write_gb
 
 START = utc(2023, 3, 20)
@@ -207,7 +205,7 @@ def test_the_formula_gives_the_other_recorded_region_off_peak_and_from_july_at_p
 @pytest.mark.shared
 def test_every_slot_of_700_ticks_has_a_value_and_a_quote_takes_less_than_ten_milliseconds(recorded):
     clock = ManualClock(utc(2023, 3, 20))
-    agent = EnergyAgent(clock, SITES, Simulator(20230301), replay=recorded)
+    agent = agent_of(clock, SITES, replay=recorded)
     agent.quote(SITES, clock.now(), 96)
     took = []
     for _ in range(672):

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.energy.halfhours import indexes
-from agents.energy.tariff import region_price_p, vat_rate, wholesale_p, with_vat_gbp
+from agents.energy.tariff import VAT_FREE_FROM, VAT_FREE_TO, region_price_p, vat_rate, wholesale_p, with_vat_gbp
 from agents.energy.zones import REGIONS
-from tests.unit.energy.fakes import utc
+from core.halfhours import indexes, instant_of
+from core.slots import LONDON
+
+
+def utc(*parts):
+    return datetime(*parts, tzinfo=UTC)
 
 
 def test_vat_is_nil_between_october_2026_and_march_2027_local_time_and_five_percent_otherwise():
@@ -16,6 +22,15 @@ def test_vat_is_nil_between_october_2026_and_march_2027_local_time_and_five_perc
     around_end = vat_rate(indexes(utc(2027, 3, 31, 22, 30), 2))
     assert around_start.tolist() == [0.05, 0.0]
     assert around_end.tolist() == [0.0, 0.05]
+
+
+@given(st.integers(VAT_FREE_FROM - 20_000, VAT_FREE_TO + 20_000), st.floats(-50, 95))
+def test_vat_is_decided_by_the_local_day_of_each_slot_alone(slot, price_p):
+    index = np.array([slot])
+    day = instant_of(slot).astimezone(LONDON).date()
+    free = date(2026, 10, 1) <= day < date(2027, 4, 1)
+    assert vat_rate(index)[0] == (0 if free else 0.05)
+    assert with_vat_gbp(np.array([price_p]), index)[0] == pytest.approx(price_p * (1 if free else 1.05) / 100)
 
 
 def test_negative_prices_stay_negative_and_carry_vat():

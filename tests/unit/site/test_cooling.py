@@ -7,16 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.site.cooling import OVERHEAD, chiller_share, pue, wet_bulb_c
+from agents.site.cooling import OVERHEAD, chiller_share, pue
 from core.site import CoolingType
 
 
 def at(cooling: CoolingType, temperature_c: float, humidity_percent: float = 50.0) -> float:
     return float(pue(cooling, np.array(temperature_c), np.array(humidity_percent)))
-
-
-def test_wet_bulb_is_stulls_published_example() -> None:
-    assert float(wet_bulb_c(np.array(20.0), np.array(50.0))) == pytest.approx(13.70, abs=0.005)
 
 
 @pytest.mark.parametrize(("temperature_c", "cop"), [(20, 4.19), (35, 3.15), (40, 2.85)])

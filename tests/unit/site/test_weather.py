@@ -1,4 +1,4 @@
-"""Simulated weather: the same for the same seed, site and instant; in the right season and hour."""
+"""Weather: a feed's figures first; the simulated ones the same for the same seed, in the right season and hour."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from agents.messages import WeatherQuote
 from agents.site.profiles import load_sites
-from agents.site.weather import simulate
-from core.series import Kind
+from agents.site.weather import conditions, simulate
+from core.series import Kind, Series, Unit
 from core.site import Site
 from core.slots import SLOT
 
@@ -38,7 +39,40 @@ def test_another_seed_gives_another_course() -> None:
 
 def test_it_is_labelled_simulated() -> None:
     weather = simulate(SITES, 1, JULY, 1)
-    assert (weather.kind, weather.source) == (Kind.SIMULATED, "simulated weather")
+    assert set(weather.temperature_kind.ravel()) == set(weather.humidity_kind.ravel()) == {Kind.SIMULATED}
+
+
+def a_series(first: datetime, values: list[float], unit: Unit) -> Series:
+    return Series.of(first, values, Kind.FORECAST, unit, "a feed", JULY)
+
+
+def test_figures_of_a_feed_take_the_place_of_simulated_ones_slot_by_slot() -> None:
+    known = WeatherQuote(
+        temperature={"london": a_series(JULY - SLOT, [19.0, 20.0, np.nan, 22.0], Unit.CELSIUS)},
+        humidity={"london": a_series(JULY, [51.0], Unit.PERCENT)},
+    )
+    drawn, weather = simulate(SITES, 1, JULY, 4), conditions(SITES, 1, JULY, 4, known)
+    row = [site.site_id for site in SITES].index("london")
+    simulated_c = drawn.temperature_c[row]
+    assert weather.temperature_c[row].tolist() == [20.0, simulated_c[1], 22.0, simulated_c[3]]
+    assert weather.temperature_kind[row].tolist() == [Kind.FORECAST, Kind.SIMULATED, Kind.FORECAST, Kind.SIMULATED]
+    assert weather.humidity_percent[row].tolist() == [51.0, *drawn.humidity_percent[row, 1:]]
+    assert weather.humidity_kind[row].tolist() == [Kind.FORECAST, *[Kind.SIMULATED] * 3]
+
+
+def test_sites_without_a_feed_keep_their_simulated_weather() -> None:
+    known = WeatherQuote(temperature={"london": a_series(JULY, [20.0], Unit.CELSIUS)}, humidity={})
+    drawn, weather = simulate(SITES, 1, JULY, 4), conditions(SITES, 1, JULY, 4, known)
+    others = [row for row, site in enumerate(SITES) if site.site_id != "london"]
+    assert np.array_equal(weather.temperature_c[others], drawn.temperature_c[others])
+    assert np.array_equal(weather.humidity_percent, drawn.humidity_percent)
+    assert (weather.temperature_kind[others] == Kind.SIMULATED).all()
+
+
+def test_without_a_quote_all_weather_is_simulated() -> None:
+    drawn, weather = simulate(SITES, 1, JULY, 4), conditions(SITES, 1, JULY, 4)
+    assert np.array_equal(weather.temperature_c, drawn.temperature_c)
+    assert (weather.humidity_kind == Kind.SIMULATED).all()
 
 
 @pytest.mark.parametrize("site_id", ["iceland", "london", "canada", "japan", "texas"])

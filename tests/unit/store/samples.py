@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from core.ledger import Booking, Leg, SlotEntry, TickRecord
 from core.series import Kind, Series, Unit
 from core.site import Asset, CoolingType, Hardware, Site
 from core.slots import SLOT
-from core.vintage import Vintage
+from core.vintage import Fetch, RawAnswer
 
 T0 = datetime(2023, 3, 1, tzinfo=UTC)
 
@@ -97,12 +96,36 @@ def a_tick(tick_id: str, **changes: Any) -> TickRecord:
     return TickRecord(**facts | changes)
 
 
-def a_vintage(hours: int = 0, *, zone: str = "GB-C", body: bytes = b"[1, 2, 3]", start: int = 0) -> Vintage:
-    """An answer fetched ``hours`` after T0 with three slots from ``start``, of which the second is missing."""
-    values, kinds = np.array([0.1, np.nan, -0.3]), np.array([Kind.SETTLED, Kind.MISSING, Kind.FORECAST], dtype=np.int8)
-    fetched = T0 + timedelta(hours=hours)
-    series = Series(slot(start), values, kinds, Unit.GBP_PER_KWH, "Octopus Agile", fetched, stale=True)
-    return Vintage("agile", zone, "price", fetched, hashlib.sha256(body).hexdigest(), body, series)
+def an_answer(body: bytes = b"[1, 2, 3]", url: str = "https://agile.example/rates?page=1") -> RawAnswer:
+    return RawAnswer.of(url, "application/json", body)
+
+
+def a_series(hours: int = 0, start: int = 0, **changes: Any) -> Series:
+    """Three slots from ``start``, of which the second is missing, fetched ``hours`` after T0."""
+    facts: dict[str, Any] = {
+        "start": slot(start),
+        "values": np.array([0.1, np.nan, -0.3]),
+        "kinds": np.array([Kind.SETTLED, Kind.MISSING, Kind.FORECAST], dtype=np.int8),
+        "unit": Unit.GBP_PER_KWH,
+        "source": "Octopus Agile",
+        "issued_at": T0 + timedelta(hours=hours),
+        "stale": True,
+    }
+    return Series(**facts | changes)
+
+
+def a_fetch(hours: int = 0, **changes: Any) -> Fetch:
+    """A fetch ``hours`` after T0 of one body and :func:`a_series`."""
+    facts: dict[str, Any] = {
+        "feed": "agile",
+        "zone": "GB-C",
+        "fetched_at": T0 + timedelta(hours=hours),
+        "start": slot(0),
+        "end": slot(96),
+        "answers": (an_answer(b"%d" % hours),),
+        "series": {"price": a_series(hours)} if changes.get("error") is None else {},
+    }
+    return Fetch(**facts | changes)
 
 
 def a_booking(booking_id: str, start: int = 0, slots: int = 2, **changes: Any) -> Booking:

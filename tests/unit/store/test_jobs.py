@@ -7,7 +7,7 @@ import pytest
 from core.errors import Conflict, NotFound
 from core.job import TRANSITIONS, FlexibilityType, JobStatus
 from store.database import Database
-from store.jobs import JobRepository
+from store.jobs import JobRepository, Submission
 from tests.unit.store.samples import T0, a_job
 
 LATER = T0 + timedelta(hours=1)
@@ -66,6 +66,20 @@ def test_open_jobs_come_in_order_of_submission_even_at_one_instant(database: Dat
     jobs.transition("a", JobStatus.CANCELLED, at=LATER, reason="not needed")
     assert [job.job_id for job in jobs.open_jobs()] == ["z", "m"]
     assert {state: n for state, n in jobs.counts().items() if n} == {JobStatus.PENDING: 2, JobStatus.CANCELLED: 1}
+
+
+def test_submissions_since_an_instant_say_what_was_asked_for_whatever_became_of_it(database: Database) -> None:
+    jobs = JobRepository(database)
+    jobs.add(a_job("old", submitted_at=T0 - timedelta(microseconds=1)))
+    jobs.add(a_job("failed", submitted_at=T0, status=JobStatus.FAILED, allowed_regions=()))
+    jobs.add(a_job("new", submitted_at=LATER, tenant="b", power_kw=7, duration_hours=1.25))
+    asked = {"earliest_start": T0, "latest_finish": T0 + timedelta(days=1)}
+    assert jobs.submissions(T0) == [
+        Submission("physics", T0, **asked, power_kw=10.5, duration_hours=2.0, allowed_regions=()),
+        Submission("b", LATER, **asked, power_kw=7.0, duration_hours=1.25, allowed_regions=("GB-C", "IS")),
+    ]
+    assert jobs.submissions(T0)[0].earliest_start.utcoffset() == timedelta(0)
+    assert jobs.submissions(LATER + timedelta(seconds=1)) == []
 
 
 @pytest.mark.parametrize("present", list(JobStatus))

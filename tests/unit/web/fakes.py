@@ -25,9 +25,12 @@ from core.errors import Conflict, LogUnavailable, NotFound, StoreUnavailable
 from core.job import TRANSITIONS, Job, JobRequest, JobStatus
 from core.ledger import Booking, Leg, SlotEntry, TickRecord, Totals
 from core.series import FloatArray, Kind, KindArray
+from core.score import Score
 from core.settings import Settings
 from core.site import Asset, CoolingType, Site
 from core.slots import SLOT, slot_floor
+from store.vintages import FetchRow
+from tests.unit.energy.fakes import MemoryStore
 from web.services import Services
 
 NOW = datetime(2026, 11, 20, 14, 10, tzinfo=UTC)
@@ -197,6 +200,50 @@ class FakeBookings:
         return _get(self.kept, booking_id, "booking")
 
 
+class FakeVintages(MemoryStore):
+    """Fetches in a list, with the listing of the real store."""
+
+    def fetches(
+        self,
+        zone: str | None = None,
+        feed: str | None = None,
+        limit: int = 50,
+        before: datetime | None = None,
+        offset: int = 0,
+    ) -> list[FetchRow]:
+        found = [
+            each
+            for each in sorted(self.kept, key=lambda each: each.fetched_at, reverse=True)
+            if zone in {None, each.zone} and feed in {None, each.feed} and (before is None or each.fetched_at < before)
+        ]
+        return [
+            FetchRow(
+                each.fetch_id,
+                each.feed,
+                each.zone,
+                each.fetched_at,
+                each.start,
+                each.end,
+                each.error,
+                tuple(sorted(each.series)),
+                len(each.answers),
+                sum(len(answer.body) for answer in each.answers),
+            )
+            for each in found[offset : offset + limit]
+        ]
+
+
+class FakeScores:
+    def __init__(self) -> None:
+        self.kept: list[Score] = []
+
+    def add(self, scores: Sequence[Score]) -> None:
+        self.kept += scores
+
+    def latest(self) -> list[Score]:
+        return self.kept
+
+
 @dataclass
 class FakeStanding:
     start: datetime
@@ -240,6 +287,10 @@ class FakeWindow:
     cost_gbp: float
     carbon_kg: float
     kinds: tuple[str, ...]
+    cost_low_gbp: float
+    cost_high_gbp: float
+    carbon_low_kg: float
+    carbon_high_kg: float
 
 
 @dataclass(frozen=True)
@@ -329,8 +380,9 @@ class FakeLoop:
 
     def preview(self, request: JobRequest) -> FakePreview:
         start = slot_floor(self.clock.now()) + SLOT
-        now = FakeWindow("london", start, start + SLOT, 2.0, 1.0, ("forecast",))
-        return FakePreview(now, replace(now, site_id="norway", cost_gbp=1.0), None)
+        now = FakeWindow("london", start, start + SLOT, 2.0, 1.0, ("forecast",), 1.8, 2.5, 0.9, 1.2)
+        best = replace(now, site_id="norway", cost_gbp=1.0, cost_low_gbp=1.0, cost_high_gbp=1.0)
+        return FakePreview(now, best, None)
 
 
 class FakeDispatcher:
@@ -383,6 +435,8 @@ class House:
     bookings: FakeBookings
     database: FakeDatabase
     log: AuditLog
+    vintages: FakeVintages = field(default_factory=FakeVintages)
+    scores: FakeScores = field(default_factory=FakeScores)
     services: Services = field(init=False)
 
 
@@ -411,7 +465,7 @@ def services_of(house: House, settings: Settings, sites: SiteAgent, log: Any) ->
             clock=house.clock, jobs=house.jobs, sites=house.repository, commands_enabled=settings.commands_enabled
         ),
         sites=sites,
-        energy=build_energy(settings, house.clock, None, ["GB-C", "NO-NO2"]),
+        energy=build_energy(settings, house.clock, house.vintages, house.scores, ["GB-C", "NO-NO2"]),
         loop=house.loop,
         dispatcher=house.dispatcher,
         ledger=house.ledger,
@@ -422,4 +476,6 @@ def services_of(house: House, settings: Settings, sites: SiteAgent, log: Any) ->
         advisor=build_advisor(settings),
         database=house.database,
         version="0.1.0",
+        vintages=house.vintages,
+        scores=house.scores,
     )

@@ -359,7 +359,7 @@ def test_metrics_count_requests_and_read_the_house(client: FlaskClient, job_id: 
         "slackwater_plan_gap_ratio 0.005",
         "slackwater_solve_seconds 0.1",
         "slackwater_log_records 0.0",
-        'slackwater_feed_live{feed="simulated",quantity="price",zone="GB-C"} 0.0',
+        'slackwater_feed_up{feed="simulated",quantity="price",zone="GB-C"} 0.0',
         'slackwater_build_info{version="0.1.0"} 1.0',
     ):
         assert line in text

@@ -19,7 +19,8 @@ from tests.browser.fakes import addresses, empty_house, full_house
 from tests.unit.web.fakes import NOW, BrokenLog, House
 from web.application import create_app
 from web.pages.bundle import Bundle
-from web.pages.curves import Curves, chart_data, drawing, published_end, scale, windows
+from web.pages.curves import Curves, chart_data, price_and_carbon, published_end, scale, windows
+from web.pages.drawing import drawing
 from web.pages.formatting import adaptive, duration, gbp, kg, local, number, pence, percent, span, utc
 from web.pages.headlines import headline
 from web.pages.job_form import JobForm
@@ -379,11 +380,11 @@ def test_every_kind_of_record_has_a_headline_in_words() -> None:
     snapshot = record(
         "feed_snapshot",
         feed="octopus-agile",
-        quantity="price",
         zone="GB-C",
-        valid_from="2026-11-20T16:00:00Z",
-        valid_to="2026-11-21T16:00:00Z",
-        raw_bytes=2048,
+        answers=[{"raw_bytes": 2048}],
+        series=[
+            {"quantity": "price", "valid_from": "2026-11-20T16:00:00Z", "valid_to": "2026-11-21T16:00:00Z"},
+        ],
     )
     recovery = record("recovery", torn_bytes=12, acknowledged=False, quarantine_path="decisions.jsonl.torn-1")
     assert headline(counter, names) == "Could not be placed: Kristiansand is full and −£1.50 too dear."
@@ -430,7 +431,7 @@ def test_curves_break_where_nothing_is_known_and_change_style_with_the_kind() ->
     nan = float("nan")
     price = series([0.1, 0.2, nan, 0.3], [Kind.SETTLED, Kind.SETTLED, Kind.MISSING, Kind.FORECAST])
     carbon = series([10, 20, 30, 40], [Kind.FORECAST] * 4, Unit.G_PER_KWH)
-    curves = Curves("test", price, carbon)
+    curves = Curves("test", price_and_carbon(price, carbon))
     runs = chart_data(curves)["panels"][0]["runs"]
     assert runs == [
         {"kind": "published", "from": 0, "values": [10.0, 20.0, 20.0]},

@@ -1,5 +1,5 @@
 // Draws charts over the server's own drawings. The data is in data-chart; colours come from the style sheet.
-import { HeatmapChart, LineChart } from "echarts/charts";
+import { CustomChart, HeatmapChart, LineChart } from "echarts/charts";
 import {
   AriaComponent,
   GridComponent,
@@ -17,6 +17,7 @@ import { palette } from "./palette.js";
 use([
   AriaComponent,
   CanvasRenderer,
+  CustomChart,
   GridComponent,
   HeatmapChart,
   LineChart,

@@ -7,6 +7,7 @@ export function palette() {
     soft: colour("ink-soft"),
     line: colour("line"),
     paper: colour("paper"),
+    surface: colour("surface"),
     price: colour("price"),
     carbon: colour("carbon"),
     plan: colour("plan-shade"),

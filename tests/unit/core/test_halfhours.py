@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.energy.halfhours import (
+from core.halfhours import (
     agile_known_until,
     indexes,
     instant_of,

@@ -1,0 +1,1 @@
+"""The feeds: one module a source, each with its declaration."""

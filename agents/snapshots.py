@@ -1,0 +1,49 @@
+"""Feed snapshots: the digests of the answers that a round rests on, recorded before the round itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.messages import EnergyQuote
+from audit.record import AnswerBody, FeedSeriesBody, FeedSnapshotBody
+from core.slots import format_utc
+from core.vintage import Fetch
+from store.vintages import VintageRepository
+
+
+class Snapshots:
+    """Knows which answers are on the log since the start; after a restart those in use are recorded once more."""
+
+    def __init__(self, vintages: VintageRepository) -> None:
+        self._vintages = vintages
+        self._recorded: set[str] = set()
+
+    def of(self, energy: EnergyQuote) -> list[FeedSnapshotBody]:
+        """Of the answers that ``energy`` was quoted from, those not on the log yet."""
+        used = {origin.fetch_id for origins in energy.origins.values() for origin in origins}
+        new = sorted(fetch_id for fetch_id in used if fetch_id is not None and fetch_id not in self._recorded)
+        return [_body(self._vintages.get(fetch_id)) for fetch_id in new]
+
+    def recorded(self, bodies: Sequence[FeedSnapshotBody]) -> None:
+        """These are on the log now."""
+        self._recorded.update(body.fetch_id for body in bodies)
+
+
+def _body(fetch: Fetch) -> FeedSnapshotBody:
+    return FeedSnapshotBody(
+        fetch_id=fetch.fetch_id,
+        feed=fetch.feed,
+        zone=fetch.zone,
+        fetched_at=format_utc(fetch.fetched_at),
+        answers=[AnswerBody(url=a.url, sha256=a.sha256, raw_bytes=len(a.body)) for a in fetch.answers],
+        series=[
+            FeedSeriesBody(
+                quantity=quantity,
+                valid_from=format_utc(series.start),
+                valid_to=format_utc(series.end),
+                kinds=[kind.label for kind in series.kinds_used()],
+                unit=series.unit.value,
+            )
+            for quantity, series in fetch.series.items()
+        ],
+    )
