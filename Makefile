@@ -48,8 +48,9 @@ imports: .venv/.dev ## import-linter: dependencies point inward
 bench: .venv/.compiled ## plan seeded instances and let the independent referee judge the plans
 	$(python) -m benchmarks
 
-bench-signals: .venv/.run ## score the forecasts on recorded figures, walking forward
+bench-signals: .venv/.run ## score the forecasts on recorded figures, walking forward; what feeds cost
 	$(python) -m benchmarks.signals
+	$(python) -m benchmarks.feeds
 
 assets: web/static/.built ## bundle style, htmx and charts into web/static
 

@@ -245,6 +245,8 @@ def _add_signals(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument("quantity", nargs="?", default="price", help="price, carbon, demand, ... (default price)")
     show.add_argument("--from", dest="start", help="first day or time (default: the present half-hour)")
     show.add_argument("--hours", type=_positive, default=48.0, help="how many (default 48)")
+    region = actions.add_parser("region", parents=[json_too], help="name the grid zone of a British postcode")
+    region.add_argument("postcode", help="whole or outward code, such as SW1A 1AA or SW1A")
     reread = actions.add_parser(
         "reread", parents=[json_too], help="compare what rounds were planned with and the stored bytes"
     )

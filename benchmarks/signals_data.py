@@ -212,7 +212,7 @@ def carbon_case(folder: Path) -> tuple[Case, Figures]:
         known = now - CARBON_KNOWN_AFTER_SLOTS
         issues.append(Issue(now, known, tuple(known + SLOTS_PER_DAY * ahead for ahead in range(DAYS_AHEAD + 1))))
     case = Case(
-        "Carbon, Great Britain",
+        "Carbon, Great Britain, recorded from January 2023 on",
         "g/kWh",
         actual,
         tuple(issues),
@@ -247,6 +247,12 @@ def with_published_carbon(forecast: Figures, history: History, issue: Issue) -> 
     """The same with the published carbon forecast."""
     covariates = {**history.covariates, "carbon_forecast": published_carbon(forecast, issue, history.first)}
     return replace(history, covariates=covariates)
+
+
+def going_on_as_published(forecast: Figures, history: History, issue: Issue) -> History:
+    """The history with the published carbon forecast after it, as if that had happened."""
+    told = published_carbon(forecast, issue, issue.known_until)
+    return replace(history, values=np.concatenate([history.values, told]))
 
 
 def with_weather(weather: Mapping[str, Figures], history: History, issue: Issue) -> History:

@@ -118,6 +118,8 @@ class PlainRidge:
 class Own:
     """Slackwater's forecaster, learnt anew every seventh issue.
 
+    What ``informed`` adds to the history itself is passed on as it stands, without an interval.
+
     :ivar fit_s: CPU seconds of each fit, of all threads together.
     """
 
@@ -135,7 +137,11 @@ class Own:
             self.fitted = fit(history, case.origins_per_day)
             self.fit_s.append(time.process_time() - started)
         found = self.fitted.predict(history, slots)
-        return found.mean, found.low, found.high
+        told = history.values[history.values.size - (history.end - issue.known_until) :]
+        nothing = np.full(told.size, np.nan)
+        parts = ((told, found.mean), (nothing, found.low), (nothing, found.high))
+        mean, low, high = (np.concatenate(part)[:slots] for part in parts)
+        return mean, low, high
 
 
 @dataclass

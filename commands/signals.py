@@ -1,4 +1,4 @@
-"""``signals``: test the feeds, fill in the past, show figures, and read again what decisions rested on."""
+"""``signals``: test the feeds, fill in the past, show figures, name a region, read again what decisions rested on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from agents.energy.agent import EnergyAgent
 from agents.energy.build import build_energy, client_of
 from agents.energy.client import Bounds
 from agents.energy.feed import Declaration, FeedStatus
+from agents.energy.feeds import carbon_regions, octopus_regions
 from agents.energy.reread import Reread, Rereader
 from agents.energy.zones import require_known
 from agents.site.profiles import load_sites
@@ -197,6 +198,25 @@ def reread(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> i
     return 1 if any(result.mismatches for result in found.values()) else 0
 
 
+def region(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> int:
+    """Name the grid zone of a postcode; 1 where its sources name different ones."""
+    client = client_of(settings)
+    try:
+        get = client.recording(clock.now())
+        by_supply = octopus_regions.region_of_postcode(get, settings.octopus_url, arguments.postcode)
+        by_network = carbon_regions.region_of_postcode(get, settings.carbon_intensity_url, arguments.postcode)
+    finally:
+        client.close()
+    zones = [found.zone for found in by_supply]
+    if arguments.json:
+        print(json.dumps({"price": zones, "carbon": by_network.zone}))
+    else:
+        for found in by_supply:
+            print(f"{found.zone}  {found.name}, by its grid supply point: where prices are looked up")
+        print(f"{by_network.zone}  {by_network.name}, by its network operator: where carbon is looked up")
+    return 0 if by_network.zone in zones else 1
+
+
 def _again(reader: Rereader, body: Mapping[str, object], settings: Settings) -> Reread:
     return reader.round(body, read_instance(settings.data_dir / str(body["instance_path"])))
 
@@ -250,4 +270,5 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Settings, Clock], int]] = {
     "backfill": backfill,
     "show": show,
     "reread": reread,
+    "region": region,
 }
