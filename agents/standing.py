@@ -13,7 +13,7 @@ from agents.job.book import JobBook
 from agents.job.demand import demand
 from agents.proposal import Figures
 from core.bid import Market, Prices
-from core.instance import Instance, JobInstance, SiteInstance
+from core.instance import Instance, JobInstance, Plan, SiteInstance
 from core.job import Job
 from core.ledger import TickRecord
 from core.series import BoolArray, FloatArray, Kind, KindArray
@@ -66,6 +66,11 @@ class Kept:
 
     scarcity: Mapping[str, Sequence[float]]
     reserved_kw: FloatArray
+
+
+def scarcity_of(plan: Plan) -> dict[str, Sequence[float]]:
+    """The headroom prices of a plan by site."""
+    return {price.site: price.headroom_gbp_per_kw_slot for price in plan.prices}
 
 
 def standing_of(

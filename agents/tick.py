@@ -28,7 +28,7 @@ from agents.reserve import awarded, reservations, reserved_kw, with_reservations
 from agents.site.agent import SiteAgent
 from agents.snapshots import Snapshots
 from agents.solver import Solver
-from agents.standing import Kept, StandingPlan, standing_of
+from agents.standing import Kept, StandingPlan, scarcity_of, standing_of
 from audit.log import AuditLog
 from audit.record import Body
 from core.clock import Clock
@@ -117,17 +117,24 @@ class Tick:
         self._give_up_on_the_late(tick_id, table)
         table.baseline = self._reckoning.baselines(table.jobs, table.wanted, table.figures)
         reserved = reservations(self._expected(started), table.figures)
-        bidders = [demand for demand in table.wanted.values() if demand.instance is not None]
-        if not bidders and not reserved:
-            with self._lock:
-                record = self._record(tick_id, trigger, started, table, None, None, 0.0)
-                self.standing = self._standing(table, None, record)
-            return record
         instance = instance_of(table.figures, table.wanted, self._terms.carbon_price_gbp_per_tonne)
         instance = with_reservations(instance, reserved)
+        if all(demand.instance is None for demand in table.wanted.values()):
+            return self._idle(tick_id, trigger, started, table, instance)
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
         with self._lock:
             return self._commit(tick_id, trigger, started, table, instance, outcome)
+
+    def _idle(self, tick_id: str, trigger: str, started: datetime, table: _Table, instance: Instance) -> TickRecord:
+        """No job waits: nothing is decided, and so nothing recorded; room is kept for expected load all the same."""
+        kept = None
+        if instance.jobs:
+            outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
+            kept = Kept(scarcity_of(outcome.plan), reserved_kw(outcome, table.figures))
+        with self._lock:
+            record = self._record(tick_id, trigger, started, table, None, None, 0.0)
+            self.standing = self._standing(table, kept, record)
+        return record
 
     def _expected(self, now: datetime) -> tuple[ExpectedLoad, ...]:
         """Load that may be submitted within two days, where the operator wants room kept for it."""
@@ -205,8 +212,7 @@ class Tick:
         waiting = {counter.job_id: counter.reason for counter in outcome.counters}
         self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
         record = self._record(tick_id, trigger, started, table, outcome, log_records[len(seen)].seq, churn)
-        scarcity = {price.site: price.headroom_gbp_per_kw_slot for price in plan.prices}
-        self.standing = self._standing(table, Kept(scarcity, reserved), record)
+        self.standing = self._standing(table, Kept(scarcity_of(plan), reserved), record)
         return record
 
     def _facts(self, tick_id: str, table: _Table) -> Facts:

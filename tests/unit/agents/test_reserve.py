@@ -15,6 +15,8 @@ from agents.reserve import PREFIX, awarded, is_reservation, reservations, reserv
 from core.instance import Instance, JobInstance, SiteInstance
 from core.series import Kind
 from core.slots import SLOT
+from tests.house import START as HOUSE_START
+from tests.house import Bench
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 T = 24
@@ -119,3 +121,42 @@ def test_no_real_job_is_refused_for_the_sake_of_expected_load(asked, spikes):
     gained = served - {award.job_id for award in alone.awards}
     worth = {each.id: each.unserved_penalty_gbp for each in jobs}
     assert sum(worth[name] for name in lost) <= sum(worth[name] for name in gained) + 1e-6
+
+
+class Arrivals:
+    """Expects one spike at London."""
+
+    def expected(self, sites: object, now: datetime, slots: int) -> tuple[ExpectedLoad, ...]:
+        return (spike(site_ids=("london",), slot_start=HOUSE_START + 4 * SLOT, power_kw=20.0),)
+
+
+def expecting(bench: Bench) -> Bench:
+    tick = bench.house.loop._tick
+    tick._with = replace(tick._with, arrivals=Arrivals())
+    return bench
+
+
+def test_where_no_job_waits_room_is_kept_all_the_same_and_nothing_is_recorded(bench: Bench):
+    expecting(bench)
+    assert bench.tick().outcome == "idle"
+    standing = bench.house.loop.standing()
+    assert standing.reserved_kw.sum() == pytest.approx(2 * 20 * standing.pue[standing.reserved_kw > 0].mean())
+    assert (standing.room_kw - standing.free_kw).sum() == pytest.approx(standing.reserved_kw.sum())
+    assert bench.house.log.head()[0] == 0
+
+
+def test_a_round_counts_jobs_and_expected_load_apart(bench: Bench):
+    expecting(bench)
+    bench.submit()
+    record = bench.tick()
+    assert (record.outcome, record.jobs, record.placed) == ("planned", 1, 1)
+    (found,) = bench.house.log.records(kind="round")[0]
+    assert (found.body["jobs"], found.body["placed"], found.body["expected"]) == (1, 1, 1)
+
+
+def test_an_operator_who_wants_no_room_kept_has_none(bench: Bench):
+    expecting(bench)
+    tick = bench.house.loop._tick
+    tick._terms = replace(tick._terms, reserve_for_spikes=False)
+    bench.tick()
+    assert not bench.house.loop.standing().reserved_kw.any()
