@@ -26,6 +26,7 @@ from core.clock import SystemClock
 from core.errors import PlanTooLate, SlackwaterError, Unavailable
 from core.job import JobRequest
 from core.ledger import TickRecord
+from core.score import Score
 from core.slots import SLOT, slot_ceil, slots_between
 
 DEBOUNCE_S = 0.2
@@ -87,6 +88,7 @@ class NegotiationLoop:
         self._last: TickRecord | None = None
         self._last_error: str | None = None
         self._lead_s = LEAST_LEAD_S
+        self._load_scores: tuple[Score, ...] = ()
 
     def start(self) -> None:
         """Begin to tick, dispatch and refresh in background threads."""
@@ -238,6 +240,14 @@ class NegotiationLoop:
         """Fit and issue forecasts, beside the ticks: none of them waits for it."""
         if self._leading:
             self._guarded("learn", self._with.energy.learn)
+            self._guarded("learn", self._keep_load_scores)
+
+    def _keep_load_scores(self) -> None:
+        """Store how well the sites' own load is forecast, once a fit."""
+        scores = self._with.sites.load_scores()
+        if scores != self._load_scores:
+            self._with.scores.add(scores)
+            self._load_scores = scores
 
     def _prune(self) -> None:
         """Forget the raw answers of feeds that are older than the operator keeps them."""

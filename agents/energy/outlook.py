@@ -175,7 +175,7 @@ class Outlook:
         try:
             fitted = fit(history)
         except ValueError as error:
-            logger.debug("no model of {} {}: {}", subject.zone, subject.quantity, error)
+            logger.warning("no model of {} {}: {}", subject.zone, subject.quantity, error)
             return False
         line.fitted, line.fit_due = fitted, now + self._retrain
         took = time.perf_counter() - began

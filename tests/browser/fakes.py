@@ -84,6 +84,7 @@ class Painter:
             price_ends=(0.8 * price, 1.3 * price),
             carbon_ends=(0.8 * carbon, 1.3 * carbon),
             sold_kw=np.zeros(shape),
+            reserved_kw=np.zeros(shape),
             pue=capacity.pue,
             prices_gbp_per_kw_slot=np.zeros(shape),
             tick=None,
@@ -349,7 +350,7 @@ def full_house(folder: Path, **settings: Any) -> House:
 
 def addresses(house: House) -> Iterator[str]:
     """Every page of a house: each kind of record, a job in each state, filters and errors."""
-    yield from ("/", "/?zone=IS", "/submit", "/jobs", "/dashboard", "/sites", "/beckn", "/audit")
+    yield from ("/", "/?zone=IS", "/submit", "/jobs", "/dashboard", "/signals", "/sites", "/beckn", "/audit")
     yield from ("/jobs?status=failed", "/jobs?text=nothing", "/audit?kind=round", "/beckn?min_power_kw=99999")
     seen: set[str] = set()
     for job in house.jobs.stored.values():

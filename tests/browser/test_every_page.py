@@ -13,7 +13,10 @@ from tests.browser.steps import fill_job
 
 pytestmark = pytest.mark.browser
 
-PATHS = ("/", "/submit", "/jobs", "/jobs?text=nothing-has-this-name", "/dashboard", "/sites", "/beckn", "/audit")
+PATHS = (
+    "/", "/submit", "/jobs", "/jobs?text=nothing-has-this-name", "/dashboard", "/signals",
+    "/signals?zone=IS&quantity=price&days=7&state=stale", "/signals/fetches", "/sites", "/beckn", "/audit",
+)  # fmt: skip
 PHONE = {"viewport": {"width": 360, "height": 740}}
 
 
@@ -50,7 +53,7 @@ def test_no_page_scrolls_sideways_on_a_small_phone(open_page: Open, finished_job
 
 
 def test_charts_replace_the_drawings_once_there_is_code(open_page: Open, finished_job: str) -> None:
-    for path in ("/", "/dashboard", finished_job):
+    for path in ("/", "/dashboard", "/signals", finished_job):
         page = open_page(path)
         expect(page.locator("figure.enhanced canvas").first).to_be_visible()
         expect(page.locator("figure .chart-drawing svg:visible")).to_have_count(0)

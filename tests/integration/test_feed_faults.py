@@ -10,6 +10,7 @@ from itertools import zip_longest
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from agents.energy.feed import Flag
 from agents.energy.live import LiveFeeds
@@ -306,6 +307,8 @@ def live_through(home, faults):
         for apis, fault in ((PRICES, for_prices), (CARBON, for_carbon)):
             if fault in WIRE:
                 assert_state_is_clear(home, FEEDS_OF[apis], fault)
+        if Fault.SKEW in {for_prices, for_carbon}:
+            assert "60 minutes ahead" in home.page("/signals")
         home.upstream.mend()
         if number % 6 == 0:
             home.house.energy.learn()
@@ -322,8 +325,10 @@ def assert_state_is_clear(home, names, fault):
         assert feed["state"] in {"stale", "simulated"}, (fault, feed)
         assert feed["error"], (fault, feed)
     assert home.health()["status"] == "degraded"
-    page = home.page("/jobs")
-    assert all(name in page for name in names), fault
+    titles = {each.title for each in home.house.energy.declarations() if each.name in names}
+    every_page, signals = home.page("/jobs"), home.page("/signals")
+    assert [title for title in titles if title not in every_page or title not in signals] == [], fault
+    assert [feed["error"] for feed in said if str(escape(feed["error"])) not in signals] == [], fault
 
 
 @pytest.fixture

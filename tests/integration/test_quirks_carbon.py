@@ -22,6 +22,7 @@ from store.vintages import VintageRepository
 from tests.upstream import Fault, World, affected
 from tests.upstream.carbon_intensity import BANDS
 from tests.upstream.desk import Desk, flags, known, missing, utc
+from tests.upstream.household import household
 from tests.upstream.world import slot_of, slots
 
 NOW = utc(2026, 11, 20, 13, 47)
@@ -207,6 +208,19 @@ def test_a_short_forecast_ends_where_it_ends(desk):
     fetched = desk.fetch("carbon-intensity", "GB", START, END)
     assert fetched.series["carbon"].end == PRESENT + timedelta(hours=15)
     assert Flag.SHORT_HORIZON in flags(fetched)
+
+
+def test_beyond_the_published_horizon_carbon_is_our_forecast_with_its_interval(tmp_path, monkeypatch):
+    """Quirk 10."""
+    with household(tmp_path, NOW, monkeypatch) as home:
+        home.house.energy.learn()
+        series = home.house.energy.quote(["GB-C"], PRESENT, 6 * 48).carbon["GB-C"]
+        assert home.house.energy.forecast("GB-C", "carbon") is not None
+    beyond = slice(96, 6 * 48)
+    assert set(series.kinds[beyond]) == {Kind.FORECAST}
+    low, high = series.interval
+    assert (low[beyond] < high[beyond]).all()
+    assert series.values[beyond].min() > 0
 
 
 def test_a_gap_stays_a_gap(desk):

@@ -27,8 +27,8 @@ from tests.upstream.world import World, slot_of
 
 BOUNDS = Bounds(
     connect_s=1.0,
-    silence_s=0.5,
-    whole_s=1.0,
+    silence_s=0.8,
+    whole_s=1.5,
     body_bytes=2 * 1024 * 1024,
     attempts=2,
     attempts_within_s=2.0,
@@ -37,7 +37,7 @@ BOUNDS = Bounds(
     open_s=0.01,
     longest_open_s=0.01,
 )
-"""Those of the application, a tenth as long."""
+"""Those of the application, about a seventh as long."""
 
 
 def ticking(clock: Clock) -> Callable[[], float]:

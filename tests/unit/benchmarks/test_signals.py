@@ -185,6 +185,18 @@ def test_forecast_weather_errs_more_the_further_ahead_and_never_holds_the_analys
     assert daily[20] < daily[21] < daily[26]
 
 
+def test_after_a_published_forecast_that_is_passed_on_comes_our_own_with_its_interval(case: Case) -> None:
+    told = np.full(96, 7.0)
+    own = Own("own", 300, lambda history, _: replace(history, values=np.concatenate([history.values, told])))
+    mean, low, high = own.forecast(case, 0, 7 * 48)
+    assert (mean.size, low.size, high.size) == (7 * 48,) * 3
+    assert (mean[:96] == 7.0).all()
+    assert np.isnan(low[:96]).all()
+    assert ((low[96:] <= mean[96:]) & (mean[96:] <= high[96:])).all()
+    inside = evaluate(case, own).means("inside")
+    assert np.isfinite(inside).tolist() == [False, False, True, True, True, True, True]
+
+
 def test_a_published_forecast_ends_with_its_last_whole_day(case: Case) -> None:
     found, _, _ = Published("published", lambda _: np.ones(96 + 7)).forecast(case, 0, 7 * 48)
     assert np.isfinite(found).sum() == 96

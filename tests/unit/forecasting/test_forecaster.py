@@ -192,7 +192,9 @@ def test_beyond_a_week_the_week_repeats(alone: Fitted) -> None:
     found = alone.predict(history(noisy(150)), 3 * WEEK)
     assert found.mean.size == 3 * WEEK
     assert np.array_equal(found.mean[WEEK : 2 * WEEK], found.mean[:WEEK])
-    assert np.array_equal(found.low[2 * WEEK :], found.low[:WEEK])
+    width = found.high - found.low
+    assert width[WEEK:].reshape(-1, 48) == pytest.approx(np.tile(width[WEEK - 48 : WEEK], (14, 1)))
+    assert width[WEEK : WEEK + 48].mean() > width[:48].mean()
 
 
 def test_a_forecaster_that_is_asked_at_all_hours_is_as_good_at_each() -> None:

@@ -24,8 +24,8 @@ from core.clock import ManualClock
 from core.errors import Conflict, LogUnavailable, NotFound, StoreUnavailable
 from core.job import TRANSITIONS, Job, JobRequest, JobStatus
 from core.ledger import Booking, Leg, SlotEntry, TickRecord, Totals
-from core.series import FloatArray, Kind, KindArray
 from core.score import Score
+from core.series import FloatArray, Kind, KindArray
 from core.settings import Settings
 from core.site import Asset, CoolingType, Site
 from core.slots import SLOT, slot_floor
@@ -440,9 +440,9 @@ class House:
     services: Services = field(init=False)
 
 
-def build_house(folder: Path, **settings: Any) -> House:
+def build_house(folder: Path, *, now: datetime = NOW, **settings: Any) -> House:
     """Fakes around the real energy agent (simulated), site agent, job agent, decision log and desk."""
-    clock = ManualClock(NOW)
+    clock = ManualClock(now)
     chosen = Settings(_env_file=None, signals="simulated", data_dir=folder, **settings)
     repository = FakeSiteRepository()
     sites = SiteAgent(clock, repository, chosen.seed, ZONES)  # type: ignore[arg-type]

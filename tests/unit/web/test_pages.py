@@ -437,7 +437,7 @@ def test_curves_break_where_nothing_is_known_and_change_style_with_the_kind() ->
         {"kind": "published", "from": 0, "values": [10.0, 20.0, 20.0]},
         {"kind": "forecast", "from": 3, "values": [30.0, 30.0]},
     ]
-    assert [kind for kind, _ in drawing(curves).panels[0].paths] == ["published", "forecast"]
+    assert [kind for kind, _, _ in drawing(curves).panels[0].paths] == ["published", "forecast"]
     assert "nan" not in str(drawing(curves))
 
 
