@@ -25,6 +25,8 @@ RECENT_DECAY_SLOTS = 12.0
 NEXT_HOUR_SLOTS = 2
 SATURDAY, SUNDAY, MONDAY, FRIDAY = 5, 6, 0, 4
 
+LEADS: tuple[tuple[int, ...], ...] = ((1,), (2,), (3, 4), (5, 6, 7))
+"""Days of lead that share their coefficients."""
 Ahead = Mapping[str, int]
 """By name of covariate, for how many blocks after the last known block of the target it is known."""
 
@@ -75,11 +77,16 @@ def _calendar(blocks: Blocks, rows: IntArray) -> Columns:
     return [mark.astype(np.float64) for mark in marks]
 
 
+def group_of(lead: int) -> int:
+    """Which of ``LEADS`` a day of lead belongs to."""
+    return next(number for number, leads in enumerate(LEADS) if lead in leads)
+
+
 def _covariate(other: Target, origins: IntArray, lead: int, ahead: int) -> Columns:
-    """A covariate on the day itself where that is known, else on its last known day."""
+    """A covariate on the day itself where that is known for all leads of its group, else on its last known day."""
     today = other.normal(origins, origins)
     last = other.normal(origins + min(lead, ahead), origins)
-    if lead > ahead:
+    if LEADS[group_of(lead)][-1] > ahead:
         week_ago = other.normal(origins + lead - WEEK, origins)
         return [last, _spread(last.mean(axis=1)), week_ago]
     hour_on = np.minimum(np.arange(SLOTS_PER_DAY) + NEXT_HOUR_SLOTS, SLOTS_PER_DAY - 1)

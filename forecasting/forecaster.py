@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from core.series import LEVEL, FloatArray
+from core.series import LEVEL, FloatArray, IntArray
 from core.slots import SLOTS_PER_DAY
 from forecasting.blocks import MOST_DAYS_AHEAD, Blocks, blocks_of
 from forecasting.calibration import Calibration, DayScore, calibrate, candidates, day_part, trial_of
-from forecasting.features import LONGEST_LAG_DAYS, WEEK, Ahead
+from forecasting.features import LEADS, LONGEST_LAG_DAYS, WEEK, Ahead, group_of
 from forecasting.history import History
-from forecasting.training import LEADS, WINDOW_DAYS, group_of, regress, rows_of, walk_forward, with_covariates
+from forecasting.training import WINDOW_DAYS, regress, rows_of, walk_forward, with_covariates
 from forecasting.wall_clock import wall_index
 
 MODEL = "asinh-ridge-1"
@@ -92,7 +92,7 @@ class Fitted:
     def predict(self, history: History, slots: int) -> Prediction:
         """The ``slots`` after the last known one, with the covariates that ``history`` has.
 
-        Beyond seven days the figures of the seventh day's week repeat.
+        Beyond seven days the week repeats, with intervals as wide as those of its last day.
 
         :raises ValueError: where less than a week of the last eight is known.
         """
@@ -102,10 +102,7 @@ class Fitted:
         variant = next(variant for variant in self.variants if variant.serves(blocks))
         days = np.concatenate([_day(blocks, variant, lead) for lead in range(1, MOST_DAYS_AHEAD + 1)], axis=1)
         wall = wall_index(np.arange(history.end, history.end + slots, dtype=np.int64), history.timezone)
-        position = np.maximum(wall - wall[:1], 0)
-        beyond = position >= days.shape[1]
-        position[beyond] = position[beyond] % (WEEK * SLOTS_PER_DAY)
-        mean, low, high = (figures[position] for figures in _above(days, history.floor))
+        mean, low, high = _above(_at(days, np.maximum(wall - wall[:1], 0)), history.floor)
         return Prediction(history.end, mean, low, high, LEVEL, self.model)
 
     def to_json(self) -> dict[str, Any]:
@@ -137,6 +134,14 @@ def _day(blocks: Blocks, variant: Variant, lead: int) -> FloatArray:
     mean = np.einsum("k,knh->nh", learnt.calibration.blend, candidates(blocks, origin, lead, normal))[0]
     ends = learnt.calibration.quantiles[day_part(blocks.half_hour)] * blocks.target.scale[origin]
     return np.stack([mean, mean + ends[:, 0], mean + ends[:, 1]])
+
+
+def _at(days: FloatArray, position: IntArray) -> FloatArray:
+    """Forecast, low and high at ``position`` in half-hours of the week, (3, n), from the (3, 336) of its days."""
+    week = days.shape[1]
+    mean = days[0, position % week]
+    spread = np.where(position < week, position, week - SLOTS_PER_DAY + position % SLOTS_PER_DAY)
+    return np.stack([mean, mean + (days[1] - days[0])[spread], mean + (days[2] - days[0])[spread]])
 
 
 def _held(learnt: Learnt) -> dict[str, Any]:

@@ -10,11 +10,9 @@ import numpy as np
 
 from core.series import FloatArray, IntArray
 from forecasting.blocks import Blocks
-from forecasting.features import CORE_COLUMNS, WEEK, Ahead, Columns, covariate_columns, outturn, past_columns
+from forecasting.features import CORE_COLUMNS, LEADS, WEEK, Ahead, Columns, covariate_columns, outturn, past_columns
 from forecasting.regression import Moments, absolute_weights, fitted, moments, solve
 
-LEADS: tuple[tuple[int, ...], ...] = ((1,), (2,), (3, 4), (5, 6, 7))
-"""Days of lead that share their coefficients."""
 WINDOW_DAYS = 730
 FOLDS = 8
 FOLD_DAYS = 7
@@ -83,11 +81,6 @@ class Unseen:
     origins: IntArray
     normal: FloatArray
     fold: IntArray
-
-
-def group_of(lead: int) -> int:
-    """Which of ``LEADS`` a day of lead belongs to."""
-    return next(number for number, leads in enumerate(LEADS) if lead in leads)
 
 
 def _by_half_hour(columns: Columns, order: IntArray) -> FloatArray:

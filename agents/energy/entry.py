@@ -66,11 +66,10 @@ class Entry:
     failures: int = 0
     polls: int = 0
     error: str | None = None
+    declaration: Declaration = field(init=False)
 
-    @property
-    def declaration(self) -> Declaration:
-        """What the feed says of itself."""
-        return self.feed.declaration
+    def __post_init__(self) -> None:
+        self.declaration = self.feed.declaration
 
     def must_cover_now(self, quantity: Quantity) -> bool:
         """Whether figures that end before the present are of no use."""

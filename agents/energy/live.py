@@ -77,8 +77,9 @@ class LiveFeeds:
         substitute: bool,
         terms: RawAnswer | None = None,
     ) -> None:
-        self._feeds = tuple(feeds)
+        self._feeds = tuple((feed, feed.declaration) for feed in feeds)
         self._terms = terms
+        self._watched: set[tuple[str, Quantity | None]] = set()
         self._store = store
         self._client = client
         self._clock = clock
@@ -94,7 +95,7 @@ class LiveFeeds:
     @property
     def declarations(self) -> tuple[Declaration, ...]:
         """What every feed says of itself, those without their key too."""
-        return tuple(feed.declaration for feed in self._feeds)
+        return tuple(declaration for _, declaration in self._feeds)
 
     @property
     def hosts(self) -> tuple[HostState, ...]:
@@ -113,16 +114,19 @@ class LiveFeeds:
 
         :param only: ask the feeds of this quantity alone; None for all that serve the zone.
         """
-        for zone in zones:
-            for feed in self._feeds:
-                name, declared = feed.declaration.name, feed.declaration
+        new = [zone for zone in zones if (zone, only) not in self._watched]
+        if not new:
+            return
+        for zone in new:
+            for feed, declared in self._feeds:
                 wanted = declared.ready and (only is None or only in declared.quantities)
-                if wanted and (name, zone) not in self._entries and feed.serves(zone):
+                if wanted and (declared.name, zone) not in self._entries and feed.serves(zone):
                     entry = self._remembered(feed, zone, self._clock.now())
                     with self._lock:
-                        self._entries.setdefault((name, zone), entry)
+                        self._entries.setdefault((declared.name, zone), entry)
         with self._lock:
             self._serving = _serving(self._entries.values())
+            self._watched.update((zone, only) for zone in new)
 
     def serves(self, zone: str, quantity: Quantity) -> bool:
         """Whether a feed gives this quantity for this zone."""
@@ -179,8 +183,11 @@ class LiveFeeds:
         their ``error``.
         """
         now = self._clock.now()
-        asked = [f for f in self._feeds if f.declaration.ready and f.serves(zone) and f.declaration.first_history]
-        asked = [f for f in asked if not feeds or f.declaration.name in feeds]
+        asked = [
+            feed
+            for feed, declared in self._feeds
+            if declared.ready and declared.first_history and feed.serves(zone) and (not feeds or declared.name in feeds)
+        ]
         fetches = [ask(feed, zone, (start, end), now, self._client, self._terms).fetch for feed in asked]
         for fetch in fetches:
             self._store.add(fetch)

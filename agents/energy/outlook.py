@@ -40,6 +40,8 @@ LEAST_DAYS = 14
 FORECASTS_KEPT = timedelta(days=60)
 FORECAST_LEAD_SLOTS = SLOTS_PER_DAY // 2
 """A past forecast stands for the day that begins half a day after its issue."""
+INPUT_DAYS, INPUT_SHARE = 28, 0.8
+"""An input takes part once so much of so many days, or of all the target's, is known: of less nothing is learnt."""
 ISSUED_ANEW = timedelta(hours=3)
 RETRIED_AFTER = timedelta(hours=1)
 
@@ -210,7 +212,7 @@ class Outlook:
         covariates: dict[str, FloatArray] = {}
         for each in subject.inputs:
             column = self._covariate(each, start, slots, now)[first:]
-            if np.isfinite(column[: end - first]).any():
+            if np.isfinite(column[: end - first]).sum() >= INPUT_SHARE * min(end - first, INPUT_DAYS * SLOTS_PER_DAY):
                 covariates[each.name] = column
         return History(slot_index(start) + first, values, covariates, subject.timezone, _floor(subject.quantity))
 

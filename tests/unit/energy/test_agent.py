@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -33,11 +32,13 @@ SITES = (
 class House:
     """An energy agent in mode auto (or live) over two scripted feeds."""
 
-    def __init__(self, *, live_only=False):
+    def __init__(self, *, live_only=False, use_for=timedelta(days=3), first_history=timedelta(days=7)):
         self.clock = ManualClock(NOW)
         self.store = MemoryStore()
-        self.carbon = ScriptedFeed("carbon", name="carbon", host="carbon.example", use_for=timedelta(days=3))
-        self.price = ScriptedFeed("price", name="price", host="price.example", ahead=timedelta(hours=11))
+        self.carbon = ScriptedFeed("carbon", name="carbon", host="carbon.example", use_for=use_for)
+        self.price = ScriptedFeed(
+            "price", name="price", host="price.example", ahead=timedelta(hours=11), first_history=first_history
+        )
         feeds = (self.price, self.carbon)
         live = LiveFeeds(feeds, self.store, FakeClient(), self.clock, PERIOD, substitute=not live_only)
         self.agent = agent_of(self.clock, ZONES, live=live, store=self.store, allow_simulated=not live_only)
@@ -324,8 +325,7 @@ def test_quotes_are_whole_while_the_figures_are_being_renewed(house):
 
 
 def test_a_forecast_of_ours_fills_what_is_not_published_and_every_slot_names_its_answer():
-    house = House()
-    house.price.declaration = replace(house.price.declaration, first_history=timedelta(days=28))
+    house = House(first_history=timedelta(days=28))
     house.agent.refresh()
     house.agent.learn()
     quote = house.agent.quote(ZONES, house.clock.now(), 336)
@@ -362,8 +362,7 @@ def test_published_forecasts_have_an_interval_and_settled_prices_are_certain(hou
 
 
 def test_a_forecast_answer_that_is_too_old_is_not_used():
-    house = House()
-    house.carbon.declaration = replace(house.carbon.declaration, use_for=timedelta(hours=6))
+    house = House(use_for=timedelta(hours=6))
     house.agent.refresh()
     house.fail()
     house.tick(timedelta(hours=7))

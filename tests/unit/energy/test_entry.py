@@ -167,7 +167,7 @@ def test_what_is_noticed_of_quantities_that_are_not_reported_stands_with_the_fir
     series = fetch([1] * 8).series["carbon"]
     shares = Series.of(NOW, np.full(8, 50.0), Kind.ESTIMATE, UNITS["share_wind"], "s", NOW)
     both = replace(fetch_of(series), series={"carbon": series, "share_wind": shares})
-    subject.feed.declaration = replace(subject.feed.declaration, quantities=("carbon", "share_wind"))
+    subject.declaration = replace(subject.declaration, quantities=("carbon", "share_wind"))
     subject.succeeded(both, (odd,))
     (status,) = subject.statuses(NOW)
     assert status.quantity == "carbon"

@@ -233,3 +233,9 @@ def test_whatever_the_figures_the_forecast_is_finite_and_in_order(levels: list[f
     found = fit(seen).predict(seen, slots)
     assert np.isfinite(found.mean).all()
     assert ((found.low <= found.mean) & (found.mean <= found.high)).all()
+
+
+@pytest.mark.parametrize("days_ahead", range(9))
+def test_a_covariate_may_end_on_any_day_ahead(days_ahead: int) -> None:
+    known = history(noisy(30), wind=noisy(30 + days_ahead, seed=7))
+    assert np.isfinite(fit(known).predict(known, 7 * 48).mean).all()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from forecasting.blocks import blocks_of
-from forecasting.training import FOLDS, LEADS, fold_days, group_of, rows_of, walk_forward, with_covariates
+from forecasting.features import LEADS, group_of
+from forecasting.training import FOLDS, fold_days, rows_of, walk_forward, with_covariates
 from tests.unit.forecasting.worlds import history, noisy
 
 DAYS = 120
