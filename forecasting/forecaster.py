@@ -10,12 +10,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from core.score import Score
 from core.series import LEVEL, FloatArray, IntArray
 from core.slots import SLOTS_PER_DAY
+from core.vintage import Quantity
 from forecasting.blocks import MOST_DAYS_AHEAD, Blocks, blocks_of
 from forecasting.calibration import Calibration, DayScore, calibrate, candidates, day_part, trial_of
 from forecasting.features import LEADS, LONGEST_LAG_DAYS, WEEK, Ahead, group_of
@@ -104,6 +107,14 @@ class Fitted:
         wall = wall_index(np.arange(history.end, history.end + slots, dtype=np.int64), history.timezone)
         mean, low, high = _above(_at(days, np.maximum(wall - wall[:1], 0)), history.floor)
         return Prediction(history.end, mean, low, high, LEVEL, self.model)
+
+    def scored(self, zone: str, quantity: Quantity, scored_at: datetime) -> tuple[Score, ...]:
+        """Its scores under the name of what it forecasts, those of days ahead that could be judged."""
+        return tuple(
+            Score(model=self.model, zone=zone, quantity=quantity, scored_at=scored_at, **asdict(day))
+            for day in self.scores
+            if day.slots
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Itself as JSON values, without loss."""

@@ -142,7 +142,10 @@ class Outlook:
                 lines = list(self._lines.items())
             with one_thread():
                 for subject, line in lines:
-                    self._refresh(subject, line)
+                    try:
+                        self._refresh(subject, line)
+                    except ValueError as error:  # too little is known: the forecast in force stays
+                        logger.warning("no forecast of {} {}: {}", subject.zone, subject.quantity, error)
 
     def issued(self, zone: str, quantity: Quantity) -> Book | None:
         """The forecast in force; None before the first."""
@@ -156,9 +159,12 @@ class Outlook:
         if not fit_due and (line.fitted is None or not self._outdated(subject, line, now)):
             return
         history = self._history(subject, now, FIT_DAYS if fit_due else PREDICT_DAYS)
-        if fit_due and (history is None or not self._fit(subject, line, history, now)):
+        if history is None:
             line.fit_due = now + RETRIED_AFTER
-        if history is not None and line.fitted is not None:
+            return
+        if fit_due:
+            self._fit(subject, line, history, now)
+        if line.fitted is not None:
             self._issue(subject, line, line.fitted, history, now)
 
     def _outdated(self, subject: Subject, line: _Line, now: datetime) -> bool:
@@ -171,19 +177,15 @@ class Outlook:
         more = slot_index(start) + int(found[-1]) + 1 - line.issued_from if found.size else 0
         return more > SLOTS_PER_DAY // 2 or (more != 0 and now >= line.issued_at + ISSUED_ANEW)
 
-    def _fit(self, subject: Subject, line: _Line, history: History, now: datetime) -> bool:
-        """Fit anew and keep the scores; False where the history does not carry a model."""
+    def _fit(self, subject: Subject, line: _Line, history: History, now: datetime) -> None:
+        """Fit anew and keep the scores; :class:`ValueError` where the history does not carry a model."""
+        line.fit_due = now + RETRIED_AFTER
         began = time.perf_counter()
-        try:
-            fitted = fit(history)
-        except ValueError as error:
-            logger.warning("no model of {} {}: {}", subject.zone, subject.quantity, error)
-            return False
+        fitted = fit(history)
         line.fitted, line.fit_due = fitted, now + self._retrain
         took = time.perf_counter() - began
         logger.debug("fitted {} to {} {} in {:.2f} s", fitted.model, subject.zone, subject.quantity, took)
-        self._scores.add(_scores(fitted, subject, now))
-        return True
+        self._scores.add(fitted.scored(subject.zone, subject.quantity, now))
 
     def _issue(self, subject: Subject, line: _Line, fitted: Fitted, history: History, now: datetime) -> None:
         recent = _recent(history)
@@ -250,25 +252,6 @@ def derived_again(fetch: Fetch) -> Mapping[Quantity, Series]:
 def _real(series: Series) -> FloatArray:
     """The figures that were not simulated; NaN elsewhere."""
     return np.asarray(np.where(series.kinds < np.int8(Kind.SIMULATED), series.values, np.nan))
-
-
-def _scores(fitted: Fitted, subject: Subject, now: datetime) -> list[Score]:
-    return [
-        Score(
-            model=fitted.model,
-            zone=subject.zone,
-            quantity=subject.quantity,
-            day_ahead=day.day_ahead,
-            scored_at=now,
-            slots=day.slots,
-            mae=day.mae,
-            naive_mae=day.naive_mae,
-            slot_mean_mae=day.slot_mean_mae,
-            coverage=day.coverage,
-            level=day.level,
-        )
-        for day in fitted.scores
-    ]
 
 
 def _floor(quantity: Quantity) -> float | None:

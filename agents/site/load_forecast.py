@@ -193,29 +193,11 @@ class LoadForecaster:
             model = self._models[name] = _Model(group, fitted_at, fitted)
         return model.fitted
 
-    def _scores_of(self, site: Site, present: int) -> list[Score]:
+    def _scores_of(self, site: Site, present: int) -> tuple[Score, ...]:
         with self._making:
             fitted = self._model((site,), present)
-        if fitted is None:
-            return []
         scored_at = instant_of(present - present % self._retrain_slots)
-        return [
-            Score(
-                model=fitted.model,
-                zone=site.site_id,
-                quantity="own_load",
-                day_ahead=day.day_ahead,
-                scored_at=scored_at,
-                slots=day.slots,
-                mae=day.mae,
-                naive_mae=day.naive_mae,
-                slot_mean_mae=day.slot_mean_mae,
-                coverage=day.coverage,
-                level=day.level,
-            )
-            for day in fitted.scores
-            if day.slots
-        ]
+        return () if fitted is None else fitted.scored(site.site_id, "own_load", scored_at)
 
 
 def _name(group: tuple[Site, ...]) -> tuple[str, ...]:
