@@ -231,6 +231,8 @@ class NegotiationLoop:
         self._guarded("refresh", self._with.energy.refresh)
         self._leading = True
         self._bring_forward(0.0)
+        if self._scheduler is not None:
+            self._scheduler.modify_job("learn", next_run_time=SYSTEM.now())
 
     def _refresh(self) -> None:
         if self._leading:
