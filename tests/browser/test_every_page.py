@@ -6,7 +6,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open
 from tests.browser.steps import fill_job
@@ -110,6 +110,44 @@ def tab_to(page: Page, selector: str) -> None:
         if here["there"]:
             return
     pytest.fail(f"{selector} cannot be reached by Tab")
+
+
+def test_what_a_person_opened_stays_open_when_the_page_refreshes(open_page: Open) -> None:
+    page = open_page("about:blank")
+    answers: list[int] = []
+
+    def hurried(route: Route) -> None:
+        answer = route.fetch()
+        answers.append(answer.status)
+        route.fulfill(response=answer, body=answer.text().replace("every 60s", "every 1s"))
+
+    page.route("**/signals", hurried)
+    page.goto("/signals")
+    page.locator("#curves-table > summary").click()
+    page.locator("#state-simulated").focus()
+    expect(page.locator("#curves-table .table-frame")).to_be_visible()
+    with page.expect_response("**/signals"):
+        pass
+    with page.expect_response("**/signals"):
+        pass
+    expect(page.locator("#curves-table .table-frame")).to_be_visible()
+    assert page.evaluate("document.activeElement.id") == "state-simulated"
+    assert answers[:3] == [200, 200, 200]
+
+
+def test_figures_of_a_zone_are_chosen_without_javascript(open_page: Open) -> None:
+    page = open_page("/signals", java_script_enabled=False)
+    page.get_by_label("Grid zone").select_option("IS")
+    page.get_by_label("Figures", exact=True).select_option("carbon")
+    page.locator("#curves-show").click()
+    expect(page.locator("#curves-title")).to_have_text("IS Iceland")
+    expect(page.locator(".chart-drawing svg").first).to_have_attribute(
+        "aria-label", re.compile("^Carbon intensity in IS")
+    )
+    page.get_by_label("State", exact=True).select_option("simulated")
+    page.locator("#feeds-show").click()
+    assert "zone=IS" in page.url
+    expect(page.locator("details.source[open]")).to_have_count(1)
 
 
 def test_an_unknown_page_shows_the_way_home(open_page: Open, finished_job: str) -> None:

@@ -154,7 +154,7 @@ class LeadErrorOut(BaseModel):
 class Signals(BaseModel):
     """Every feed at a glance."""
 
-    mode: str = Field(description="the setting SIGNALS: auto, live, simulated or replay:PATH")
+    mode: str = Field(description="of the setting SIGNALS: auto, live, simulated or replay")
     timestamp: datetime
     feeds: list[FeedOut]
     declarations: list[DeclarationOut]
@@ -280,7 +280,7 @@ def signals() -> Response:
     energy = services.energy
     return answer(
         Signals(
-            mode=services.settings.signals,
+            mode=services.settings.signals.partition(":")[0],
             timestamp=services.clock.now(),
             feeds=[FeedOut.of(status) for status in energy.status()],
             declarations=[DeclarationOut.of(declared) for declared in energy.declarations()],

@@ -37,7 +37,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Series of one quantity over the same slots that share an axis, such as a forecast and its outturn."""
+    """Series of one quantity over the same slots that share an axis.
+
+    Where there are several, the first is what happened, drawn in ink, and the others what was told of it.
+    """
 
     quantity: Quantity
     series: tuple[Series, ...]
@@ -89,11 +92,13 @@ class Curves:
 class Stretch:
     """Slots ``[first, last)`` of one kind; (last - first,) values in the unit on screen.
 
+    :param colour: name of its colour in the style sheet.
     :param following: the value of the next slot, to which the line steps at the end; the last one where there is none.
     :param low: lower ends of the interval; None where it has no width.
     """
 
     kind: str
+    colour: str
     first: int
     last: int
     values: FloatArray
@@ -104,20 +109,21 @@ class Stretch:
 
 def stretches(panel: Panel) -> list[Stretch]:
     """The lines of a panel, cut where the kind changes; missing slots are in none."""
-    return [found for series in panel.series for found in _stretches_of(series, panel.quantity, panel.style.factor)]
+    return [run for number in range(len(panel.series)) for run in _stretches_of(panel, number)]
 
 
-def _stretches_of(series: Series, quantity: Quantity, factor: float) -> list[Stretch]:
+def _stretches_of(panel: Panel, number: int) -> list[Stretch]:
+    series, factor = panel.series[number], panel.style.factor
+    colour = "ink" if number == 0 and len(panel.series) > 1 else panel.colour
     values = series.values * factor
     low, high = (end * factor for end in series.interval)
-    words = [kind_word(kind, quantity) for kind in series.kinds]
     found = []
-    for kind, first, last in _runs(words):
+    for kind, first, last in _runs([kind_word(kind, panel.quantity) for kind in series.kinds]):
         cut = slice(first, last)
         wide = bool(np.any(high[cut] > low[cut]))
         following = values[last] if last < len(values) and not math.isnan(values[last]) else values[last - 1]
         ends = (low[cut], high[cut]) if wide else (None, None)
-        found.append(Stretch(kind, first, last, values[cut], float(following), *ends))
+        found.append(Stretch(kind, colour, first, last, values[cut], float(following), *ends))
     return found
 
 
@@ -193,7 +199,12 @@ def _panel_data(panel: Panel) -> dict[str, Any]:
 
 
 def _run_data(run: Stretch) -> dict[str, Any]:
-    data = {"kind": run.kind, "from": run.first, "values": [*_rounded(run.values), round(run.following, 3)]}
+    data = {
+        "kind": run.kind,
+        "colour": run.colour,
+        "from": run.first,
+        "values": [*_rounded(run.values), round(run.following, 3)],
+    }
     if run.low is not None and run.high is not None:
         data |= {"low": _rounded(run.low), "high": _rounded(run.high)}
     return data

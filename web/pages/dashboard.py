@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,13 +15,15 @@ from agents.energy.feed import FeedStatus
 from core.errors import NotFound
 from core.ledger import TickRecord
 from core.slots import SLOT
+from core.vintage import Quantity
 from web.pages import heatmap
+from web.pages.feeds import STATES, TITLES, tally
 from web.pages.frame import live
 from web.pages.places import site_names
+from web.pages.quantities import list_of
 from web.services import Services, services_of_request
 
 MOST_TICKS = 12
-_WORST_FIRST = ("never", "stale", "simulated", "replayed", "live")
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
 
@@ -29,10 +31,10 @@ blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 class FeedRow:
     """One feed in one state: its oldest figures, the earliest end of them, and its next try."""
 
-    feed: str
+    title: str
     state: str
     zones: tuple[str, ...]
-    quantities: tuple[str, ...]
+    quantities: tuple[Quantity, ...]
     error: str | None
     last_good: datetime | None
     age_s: float | None
@@ -48,6 +50,8 @@ def show() -> ResponseReturnValue:
     plan = services.loop.standing()
     shown = min(plan.slots, heatmap.MOST_SLOTS)
     ticks = services.ticks.latest(MOST_TICKS)
+    statuses, declarations = services.energy.status(), services.energy.declarations()
+    titles = TITLES | {declared.name: declared.title for declared in declarations}
     return live(
         "dashboard.html",
         "_dashboard.html",
@@ -60,7 +64,9 @@ def show() -> ResponseReturnValue:
         negotiation=services.loop.status(),
         ticks=ticks,
         last_round=last_round(services, ticks),
-        feeds=feed_rows(services.energy.status()),
+        feeds=feed_rows((status for status in statuses if status.state != "live"), titles),
+        feed_tally=tally(statuses, declarations),
+        list_of=list_of,
         tick_seconds=services.settings.tick_seconds,
     )
 
@@ -77,19 +83,19 @@ def last_round(services: Services, ticks: list[TickRecord]) -> dict[str, Any] | 
     return {"seq": seq, **record.body} if record.kind == "round" else None
 
 
-def feed_rows(statuses: Iterable[FeedStatus]) -> list[FeedRow]:
+def feed_rows(statuses: Iterable[FeedStatus], titles: Mapping[str, str]) -> list[FeedRow]:
     """Statuses that differ in zone or quantity alone as one row; the worst state first."""
     found: dict[tuple[str, str, str | None], list[FeedStatus]] = {}
     for status in statuses:
         found.setdefault((status.feed, status.state, status.error), []).append(status)
-    rows = [_feed_row(group) for group in found.values()]
-    return sorted(rows, key=lambda row: (_WORST_FIRST.index(row.state), row.feed))
+    rows = [_feed_row(group, titles.get(group[0].feed, group[0].feed)) for group in found.values()]
+    return sorted(rows, key=lambda row: (STATES.index(row.state), row.title))
 
 
-def _feed_row(group: list[FeedStatus]) -> FeedRow:
+def _feed_row(group: list[FeedStatus], title: str) -> FeedRow:
     first = group[0]
     return FeedRow(
-        feed=first.feed,
+        title=title,
         state=first.state,
         zones=tuple(dict.fromkeys(status.zone for status in group)),
         quantities=tuple(dict.fromkeys(status.quantity for status in group)),

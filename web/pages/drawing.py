@@ -11,7 +11,7 @@ from core.series import FloatArray
 from core.slots import SLOT
 from web.pages.curves import Curves, Mark, Panel, Stretch, Window, stretches
 
-WIDTH, LEFT, RIGHT, TOP, PANEL, GAP, FOOT = 720.0, 56.0, 8.0, 30.0, 96.0, 42.0, 40.0
+WIDTH, LEFT, RIGHT, TOP, PANEL, GAP, FOOT = 720.0, 56.0, 8.0, 48.0, 96.0, 42.0, 30.0
 MARK_LABEL_WIDTH = 200.0
 """Room for the label of a mark, on a phone's scale: nearer to the right edge, it stands to the left of its line."""
 
@@ -38,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PanelDrawing:
-    """One panel: its title, grid lines ``(y, label)``, stepped paths ``(kind, d)`` and paths of interval bands."""
+    """One panel: its title, grid lines ``(y, label)``, stepped paths ``(kind, colour, d)``, bands of intervals."""
 
     title: str
     colour: str
@@ -46,7 +46,7 @@ class PanelDrawing:
     bottom: float
     grid: tuple[tuple[float, str], ...]
     bands: tuple[str, ...]
-    paths: tuple[tuple[str, str], ...]
+    paths: tuple[tuple[str, str, str], ...]
     plan: tuple[Box, ...]
     baseline: tuple[Box, ...]
     marks: tuple[Line, ...]
@@ -109,7 +109,7 @@ def _panel(curves: Curves, number: int) -> PanelDrawing:
         bands=tuple(
             _band(xs, run, run.low, run.high, height_of) for run in runs if run.low is not None and run.high is not None
         ),
-        paths=tuple((run.kind, _steps(xs, run, height_of)) for run in runs),
+        paths=tuple((run.kind, run.colour, _steps(xs, run, height_of)) for run in runs),
         plan=boxes(curves.plan),
         baseline=boxes(curves.baseline),
         marks=tuple(_line(curves, mark) for mark in curves.marks if mark.panel == number),

@@ -18,10 +18,9 @@ STATES = ("never", "stale", "simulated", "replayed", NO_KEY, "live")
 """Worst first."""
 NOTED = "noted"
 """The filter for rows with findings, whatever their state."""
-_UNDECLARED = {
-    "simulated": ("Slackwater's simulation", "Zones for which no feed is asked"),
-    "replay": ("Recorded figures", "Played as if they were live"),
-}
+TITLES = {"simulated": "Slackwater's simulation", "replay": "Recorded figures"}
+"""Of what is no feed and yet gives figures."""
+_GIVES = {"simulated": "Zones for which no feed is asked", "replay": "Played as if they were live"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +91,14 @@ def sources(
 
 
 def _source(name: str, group: Sequence[FeedStatus], declared: Declaration | None, names: Mapping[str, str]) -> Source:
-    called, gives = _UNDECLARED.get(name, (name, ""))
     several = len({status.quantity for status in group}) > 1
     rows = [Row(each, names.get(each.zone, each.zone), title(each.quantity) if several else "") for each in group]
     found = Counter[str](status.state for status in group)
     counts = {state: found[state] for state in STATES if found[state]} or {NO_KEY: 1}
     return Source(
         name=name,
-        title=declared.title if declared else called,
-        gives=list_of(declared.quantities) if declared else gives,
+        title=declared.title if declared else TITLES.get(name, name),
+        gives=list_of(declared.quantities) if declared else _GIVES.get(name, ""),
         counts=counts,
         findings=sum(len(status.findings) for status in group),
         rows=tuple(sorted(rows, key=lambda row: (not row.troubled, STATES.index(row.status.state)))),

@@ -16,7 +16,7 @@ from agents.energy.outlook import FEED
 from agents.energy.zones import GB, ZONES, is_gb
 from core.errors import NotFound
 from core.score import Score
-from core.series import Series
+from core.series import Kind, Series
 from core.slots import SLOT_HOURS, SLOTS_PER_DAY, slot_floor, slot_starts, slots_between
 from core.vintage import Quantity
 from web import grid
@@ -120,7 +120,10 @@ def _filter(name: str, allowed: tuple[str, ...]) -> str:
 
 
 def _choice(services: Services, offered: dict[str, tuple[Quantity, ...]]) -> Choice:
-    """What the query asks for; :class:`NotFound` where there is no such thing."""
+    """What the query asks for; :class:`NotFound` where there is no such zone or span.
+
+    A quantity that the zone does not have counts as not chosen, so that another zone may be picked in the same form.
+    """
     zone = _filter("zone", tuple(offered)) or default_zone(services)
     quantities = dict.fromkeys((*PLANNED, *offered[zone]))
     word = request.args.get("quantity", "")
@@ -152,7 +155,7 @@ def _outlook(services: Services, choice: Choice, statuses: list[Any], now: datet
         "chart": chart_data(curves),
         "drawing": drawing(curves),
         "starts": slot_starts(start, slots),
-        "told_by": "; ".join(_sources(panel.series[0]) for panel in panels),
+        "told_by": "; ".join(dict.fromkeys(_sources(panel.series[0]) for panel in panels)),
         "timezone": ZONES[choice.zone].timezone,
         "mix": grid.mix(services.energy, choice.zone, now),
         "stress": grid.stress(services.energy, choice.zone, now),
@@ -251,10 +254,12 @@ def fetch(fetch_id: str) -> ResponseReturnValue:
     services = services_of_request()
     if not _FETCH_ID.fullmatch(fetch_id):
         raise NotFound(f"no fetch {fetch_id[:60]!r}", remedy="The signals page links to the fetch behind each feed.")
+    found = services.vintages.get(fetch_id)
     return render_template(
         "fetch.html",
-        fetch=services.vintages.get(fetch_id),
+        fetch=found,
         fetch_id=fetch_id,
+        known={name: int((series.kinds != Kind.MISSING).sum()) for name, series in found.series.items()},
         feed_names=_feed_names(services),
         names=feeds.zone_names(services.sites.sites()),
         title=title,

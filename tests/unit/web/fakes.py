@@ -258,6 +258,10 @@ class FakeStanding:
     prices_gbp_per_kw_slot: FloatArray
     tick: TickRecord | None
 
+    @property
+    def free_kw(self) -> FloatArray:
+        return self.headroom_kw - self.planned_kw
+
 
 def standing_of(site_ids: Sequence[str], tick: TickRecord | None = None, slots: int = 8) -> FakeStanding:
     """A plan over ``slots`` half-hours from that of NOW: 100.9 kW of headroom, 40 kW planned, dearer by the slot."""

@@ -163,6 +163,8 @@ def test_a_preview_stores_nothing(client: FlaskClient, house: House, request_bod
     preview = client.post("/api/preview", json=request_body).get_json()
     assert (preview["now"]["cost_gbp"], preview["best"]["cost_gbp"]) == (2.0, 1.0)
     assert preview["best"]["kinds"] == ["forecast"]
+    assert (preview["now"]["cost_low_gbp"], preview["now"]["cost_high_gbp"]) == (1.8, 2.5)
+    assert (preview["now"]["carbon_low_kg"], preview["now"]["carbon_high_kg"]) == (0.9, 1.2)
     assert house.jobs.stored == {}
     assert house.loop.requested == []
 

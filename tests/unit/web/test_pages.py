@@ -214,6 +214,8 @@ def test_the_preview_is_a_panel_for_htmx_and_a_page_for_everyone_else(client: Fl
     for text in (panel.text, page.text):
         assert "If it ran at once" in text
         assert "saves <strong>£1.00</strong>" in text
+        assert text.count("90&nbsp;%: £1.80 to £2.50") == 1
+        assert "90&nbsp;%: £1.00" not in text
     assert len(busy.jobs.stored) == before
 
 
@@ -297,6 +299,7 @@ def test_a_job_says_where_when_why_and_what_else_was_considered(client: FlaskCli
         assert text in page
     assert 'class="shade-plan"' in page
     assert 'class="shade-baseline"' in page
+    assert '£3.20 <span class="small soft">(90&nbsp;%: £2.90 to £3.90)</span>' in page
 
 
 def test_a_job_that_cannot_be_placed_shows_what_would_help(client: FlaskClient, busy: House) -> None:
@@ -434,8 +437,8 @@ def test_curves_break_where_nothing_is_known_and_change_style_with_the_kind() ->
     curves = Curves("test", price_and_carbon(price, carbon))
     runs = chart_data(curves)["panels"][0]["runs"]
     assert runs == [
-        {"kind": "published", "from": 0, "values": [10.0, 20.0, 20.0]},
-        {"kind": "forecast", "from": 3, "values": [30.0, 30.0]},
+        {"kind": "published", "colour": "price", "from": 0, "values": [10.0, 20.0, 20.0]},
+        {"kind": "forecast", "colour": "price", "from": 3, "values": [30.0, 30.0]},
     ]
     assert [kind for kind, _, _ in drawing(curves).panels[0].paths] == ["published", "forecast"]
     assert "nan" not in str(drawing(curves))

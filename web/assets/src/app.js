@@ -51,3 +51,16 @@ for (const form of document.querySelectorAll("form[data-kinds]")) {
   showFieldsOfKind(form);
   form.addEventListener("change", () => showFieldsOfKind(form));
 }
+
+// What a person opened or closed stays so when that part of the page is refreshed.
+const chosen = new Map();
+document.addEventListener("click", (event) => {
+  const details = event.target.closest?.("summary")?.parentElement;
+  if (details?.id) chosen.set(details.id, !details.open);
+});
+document.addEventListener("htmx:after:swap", () => {
+  for (const [id, open] of chosen) {
+    const details = document.getElementById(id);
+    if (details) details.open = open;
+  }
+});

@@ -13,8 +13,8 @@ function ticks(start, end, width) {
 }
 
 // One line series a run of equal kinds; each run ends where the next begins so that the steps join.
-function runs(panel, data, index, colour) {
-  return panel.runs.map(({ kind, from, values }) => ({
+function runs(panel, data, index, colours) {
+  return panel.runs.map(({ kind, colour, from, values }) => ({
     type: "line",
     step: "end",
     xAxisIndex: index,
@@ -22,7 +22,7 @@ function runs(panel, data, index, colour) {
     symbol: "none",
     silent: true,
     animation: false,
-    lineStyle: { color: colour, width: 2, type: DASH[kind] ?? "solid", cap: kind === "simulated" ? "round" : "butt" },
+    lineStyle: { color: colours[colour], width: 2, type: DASH[kind] ?? "solid", cap: kind === "simulated" ? "round" : "butt" },
     data: values.map((value, i) => [data.start + (from + i) * data.step, value]),
   }));
 }
@@ -83,7 +83,7 @@ function marks(data, index, colours, width) {
     return other !== undefined && Math.abs(place(mark.at) - place(other.at)) < NEAR_PX;
   };
   const align = (mark) => {
-    if (near(mark, -1) || place(mark.at) < 60) return "left";
+    if (near(mark, -1)) return "left";
     return near(mark, 1) || place(mark.at) > width - 122 ? "right" : "center";
   };
   return {
@@ -178,7 +178,7 @@ export function curvesOption(data, colours, width) {
       shade("plan", data, index, colours),
       shade("baseline", data, index, colours),
       ...bands(panel, data, index, colours[panel.colour]),
-      ...runs(panel, data, index, colours[panel.colour]),
+      ...runs(panel, data, index, colours),
       marks(data, index, colours, width),
       // One silent line over all slots carries the pointer of the tooltip.
       {
