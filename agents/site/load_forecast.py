@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,8 +38,13 @@ Fit = Callable[[History], Fitted]
 
 
 def fit_load(history: History) -> Fitted:
-    """A model of own load."""
-    return forecaster.fit(history, ORIGINS_PER_DAY)
+    """A model of own load; the same readings are learnt from once, whoever asks."""
+    return _learnt(history.first, history.values.tobytes(), history.timezone, history.floor)
+
+
+@lru_cache(maxsize=64)
+def _learnt(first: int, values: bytes, timezone: str, floor: float | None) -> Fitted:
+    return forecaster.fit(History(first, np.frombuffer(values), {}, timezone, floor), ORIGINS_PER_DAY)
 
 
 @dataclass(frozen=True, slots=True)
