@@ -18,6 +18,7 @@ from typing import Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
+from agents.job.arrivals import ExpectedLoad
 from agents.site.dispatch import Dispatcher
 from agents.site.underway import DispatchReport
 from agents.standing import Preview, StandingPlan, Window, preview
@@ -171,6 +172,10 @@ class NegotiationLoop:
     def standing(self) -> StandingPlan:
         """The plan in force; before the first tick, what the agents quote with nothing planned."""
         return self._tick.standing or self._tick.quoted(self._plan_start(), LEAST_HORIZON)
+
+    def expected(self) -> tuple[ExpectedLoad, ...]:
+        """Load that nobody has submitted yet and that may come within two days."""
+        return self._tick.expected(self._with.clock.now())
 
     def preview(self, request: JobRequest) -> Preview:
         """What a job would cost now and at best against the standing plan; nothing is stored."""

@@ -116,7 +116,8 @@ class Tick:
         tick_id = f"tick-{uuid.uuid4().hex[:12]}"
         self._give_up_on_the_late(tick_id, table)
         table.baseline = self._reckoning.baselines(table.jobs, table.wanted, table.figures)
-        reserved = reservations(self._expected(started), table.figures)
+        expected = self.expected(started) if self._terms.reserve_for_spikes else ()
+        reserved = reservations(expected, table.figures)
         instance = instance_of(table.figures, table.wanted, self._terms.carbon_price_gbp_per_tonne)
         instance = with_reservations(instance, reserved)
         if all(demand.instance is None for demand in table.wanted.values()):
@@ -136,10 +137,8 @@ class Tick:
             self.standing = self._standing(table, kept, record)
         return record
 
-    def _expected(self, now: datetime) -> tuple[ExpectedLoad, ...]:
-        """Load that may be submitted within two days, where the operator wants room kept for it."""
-        if not self._terms.reserve_for_spikes:
-            return ()
+    def expected(self, now: datetime) -> tuple[ExpectedLoad, ...]:
+        """Load that may be submitted within two days."""
         return self._with.arrivals.expected(self._with.sites.sites(), now, LEAST_HORIZON)
 
     def quoted(self, start: datetime, slots: int) -> StandingPlan:

@@ -31,6 +31,7 @@ __all__ = [
     "HostBusy",
     "HostState",
     "HostUnreachable",
+    "NotStored",
     "Recorder",
     "Refused",
     "ServerFault",
@@ -209,6 +210,10 @@ class Recorder:
         self._trusted_with_key = origin
 
 
+class NotStored(FeedInvalid):
+    """There is no stored answer of the address asked, or not so many."""
+
+
 class StoredAnswers:
     """A ``Get`` over stored answers, without a network; an address asked again gives its next stored answer."""
 
@@ -226,7 +231,7 @@ class StoredAnswers:
     ) -> RawAnswer:
         asked = address(url, parameters)
         if not self._left[asked]:
-            raise FeedInvalid(f"{asked} is not among the stored answers, or not so many times.")
+            raise NotStored(f"{asked} is not among the stored answers, or not so many times.")
         return self._left[asked].popleft()
 
 

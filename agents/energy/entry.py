@@ -141,7 +141,7 @@ class Entry:
         usable = self.book(quantity, now)
         until = usable.series.end if usable is not None else None
         needed = self.must_cover_now(quantity)
-        covers = until is not None and (until > now or not needed)
+        covers = until is not None and (until + self.declaration.lag > now or not needed)
         if covers and self.last_good is not None:
             late = self.last_good + LATE_AFTER_PERIODS * self.period
             if self.failing_since is None and now <= late:

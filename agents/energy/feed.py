@@ -72,6 +72,7 @@ class Declaration:
     :param first_history: how far back it is asked at first: what forecasts are fitted to.
     :param use_for: age of an answer beyond which its forecasts are no longer used; settled figures stay.
     :param published_until: the end of what ought to be published at an instant; None where no hour is set.
+    :param lag: how far its newest figures lie behind the present as a rule: a plan's first slots are then forecast.
     :param past_only: whether it tells of the past alone: it then serves histories and no plan.
     :param key_setting: the setting that holds the user's key, where the source wants one.
     :param ready: whether it can be asked: False where its key is not set.
@@ -92,6 +93,7 @@ class Declaration:
     first_history: timedelta = timedelta(days=7)
     use_for: timedelta = timedelta(hours=24)
     published_until: Callable[[datetime], datetime] | None = None
+    lag: timedelta = timedelta(0)
     past_only: bool = False
     key_setting: str | None = None
     ready: bool = True

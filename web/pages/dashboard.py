@@ -12,9 +12,10 @@ from flask.typing import ResponseReturnValue
 
 from accounting.savings import portfolio, savings_by_job
 from agents.energy.feed import FeedStatus
+from agents.job.arrivals import ExpectedLoad
 from core.errors import NotFound
 from core.ledger import TickRecord
-from core.slots import SLOT
+from core.slots import SLOT, SLOT_HOURS
 from core.vintage import Quantity
 from web.pages import heatmap
 from web.pages.feeds import STATES, TITLES, tally
@@ -24,6 +25,7 @@ from web.pages.quantities import list_of
 from web.services import Services, services_of_request
 
 MOST_TICKS = 12
+MOST_SPIKES = 8
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
 
@@ -68,7 +70,18 @@ def show() -> ResponseReturnValue:
         feed_tally=tally(statuses, declarations),
         list_of=list_of,
         tick_seconds=services.settings.tick_seconds,
+        spikes=spikes(services),
+        reserved_kwh=float(plan.reserved_kw.sum()) * SLOT_HOURS,
+        site_names=names,
     )
+
+
+def spikes(services: Services) -> list[ExpectedLoad]:
+    """Load far above the usual that may be submitted, the likeliest first; none where no room is kept for it."""
+    if not services.settings.reserve_for_spikes:
+        return []
+    found = [load for load in services.loop.expected() if load.spike]
+    return sorted(found, key=lambda load: -load.probability)[:MOST_SPIKES]
 
 
 def last_round(services: Services, ticks: list[TickRecord]) -> dict[str, Any] | None:

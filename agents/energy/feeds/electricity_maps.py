@@ -79,6 +79,8 @@ class _CarbonFeed:
         steps = np.full(kept.size, HOUR_S, dtype=np.int64)
         held = resample.held(kept, values, steps, start, count)
         codes = resample.held(kept, np.where(np.isnan(values), np.nan, kind_codes), steps, start, count)
+        under_way = resample.kinds_by_time(start, held, ask.now) == Kind.FORECAST
+        codes = np.where(under_way, Kind.FORECAST, codes)
         kinds_held: KindArray = np.where(np.isnan(held), Kind.MISSING, np.nan_to_num(codes)).astype(np.int8)
         source = f"Electricity Maps {ZONES[ask.zone]}, {SOURCE}"
         series = resample.known_part("carbon", start, held, kinds_held, source, ask.now)

@@ -29,6 +29,8 @@ UTC_MINUTE = len("2026-01-01T00:00Z")
 UTC_SECOND = len("2026-01-01T00:00:00Z")
 NUMBERS = frozenset({int, float, type(None)})
 OUTTURN_MAY_TAKE = timedelta(hours=3)
+FAR_BEYOND_A_DAY = 1000
+"""Settlement periods; a day has 50 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,11 @@ def settlement_slots(days: Sequence[Any], periods: Sequence[Any], where: str) ->
 
     :param days: local dates as ``yyyy-mm-dd``, whatever follows them.
     """
+    if odd := [day for day in days if not isinstance(day, str)]:
+        raise FeedInvalid(f"{where} settlement date is {repr(odd[0])[:80]}, a date was expected.")
     bounds = {day: _bounds(day, where) for day in set(days)}
-    if not all(type(period) is int for period in periods):
-        raise FeedInvalid(f"{where} settlement period is no whole number.")
+    if odd := [period for period in periods if type(period) is not int or abs(period) > FAR_BEYOND_A_DAY]:
+        raise FeedInvalid(f"{where} settlement period is {repr(odd[0])[:80]}, a whole number was expected.")
     first, last = np.array([bounds[day] for day in days], dtype=np.int64).reshape(-1, 2).T
     number = np.array(periods, dtype=np.int64)
     index = first + number - 1

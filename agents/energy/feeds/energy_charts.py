@@ -20,7 +20,7 @@ from agents.energy.currency import Rate
 from agents.energy.feed import Ask, Declaration, Feed, Fetched, Finding, Flag, Limits
 from agents.energy.reading import json_of, mapping, number
 from core.errors import FeedInvalid
-from core.series import FloatArray, IntArray
+from core.series import FloatArray, IntArray, Kind
 from core.settings import Settings
 from core.slots import require_aware
 from core.vintage import RawAnswer
@@ -113,7 +113,8 @@ class CarbonFeed:
         start, count = resample.slots_asked(ask)
         steps = resample.steps_of(times, where)
         values = resample.held(times, figures, steps, start, count)
-        kinds = resample.kinds_where(resample.held(times, foreseen, steps, start, count) > 0, values)
+        under_way = resample.kinds_by_time(start, values, ask.now) == Kind.FORECAST
+        kinds = resample.kinds_where(under_way | (resample.held(times, foreseen, steps, start, count) > 0), values)
         series = resample.known_part("carbon", start, values, kinds, f"Energy-Charts CO2eq {country.upper()}", ask.now)
         resample.require_figures(series, ask, NEWEST_CARBON, where)
         return Fetched(series, _carbon_findings(zeros, twice))
@@ -205,7 +206,7 @@ def _carbon_declaration(host: str) -> Declaration:
         limits=LIMITS,
         done=(
             "actual figures as estimates, the forecast where there is no actual one",
-            "a half-hour with any part forecast is a forecast; 0 g/kWh is refused as an outage",
+            "a half-hour with any part forecast or still to come is a forecast; 0 g/kWh is refused as an outage",
         ),
         exempt=(
             "Norway: one country there, so its mean is not that of NO-NO2",

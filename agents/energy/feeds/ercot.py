@@ -83,7 +83,7 @@ class PriceFeed(_DashboardFeed):
         ahead, _ = self._market(body, "damSppData", HOUR_S, ask, where)
         coming = resample.kinds_by_time(start, ahead, ask.now) == Kind.FORECAST
         usd = np.where(np.isnan(real) & coming, ahead, real)
-        kinds = resample.kinds_where(np.isnan(real), usd)
+        kinds = resample.kinds_by_time(start, usd, ask.now)
         source = f"ERCOT hub average, real time then day ahead, wholesale, {self._rate.note}"
         series = resample.known_part("price", start, self._rate.gbp_per_kwh(usd), kinds, source, ask.now)
         resample.require_figures(series, ask, NEWEST, where)
@@ -165,7 +165,7 @@ class MixFeed(_DashboardFeed):
         twice = np.array([], dtype=np.int64)
         for quantity, column in zip(quantities, columns.T, strict=True):
             values, twice = _held(begins, column, FIVE_MINUTES_S, ask)
-            kinds = resample.kinds_where(np.zeros(values.size, dtype=np.bool_), values)
+            kinds = resample.kinds_by_time(start, values, ask.now)
             source = "ERCOT fuel mix" if quantity != "carbon" else "computed from ERCOT's fuel mix, life-cycle factors"
             series |= resample.known_part(quantity, start, values, kinds, source, ask.now)
         return series, twice
@@ -180,6 +180,8 @@ def _held(begins: IntArray, figures: FloatArray, step_s: int, ask: Ask) -> tuple
 def _begin_s(row: Mapping[str, Any], step_s: int, where: str) -> int:
     """Begin of a row named by its end; an hour's label must agree with its timestamp."""
     begin_s = resample.time_s(row.get("timestamp"), f"{where} timestamp") - step_s
+    if begin_s < 0:
+        raise FeedInvalid(f"{where} timestamp is {row['timestamp']!r}, a time since 1970 was expected.")
     hour = datetime.fromtimestamp(begin_s, UTC).astimezone(CENTRAL).hour
     if row.get("hourEnding", hour + 1) != hour + 1:
         raise FeedInvalid(f"{where} {row['timestamp']!r} is called hour ending {row['hourEnding']!r}.")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from agents.energy.client import Refused
+from agents.energy.client import NotStored, Refused
 from agents.energy.feed import Authorise, Get
 from agents.energy.feeds.octopus_api import PAGE_SIZE, paged
 from agents.energy.reading import numbers, slot_of
@@ -86,6 +86,7 @@ def _or_no_such_product(get: Get, where: str) -> Get:
     """``get``, whose 404 says that the product is gone.
 
     An address that is not among stored answers means the same: a refusal has no body that could have been stored.
+    An answer that cannot be used (too long, say) is no such refusal: the product is still there.
     """
 
     def asked(
@@ -93,7 +94,7 @@ def _or_no_such_product(get: Get, where: str) -> Get:
     ) -> RawAnswer:
         try:
             return get(url, parameters, authorise=authorise)
-        except FeedInvalid as error:
+        except (Refused, NotStored) as error:
             if isinstance(error, Refused) and error.status not in GONE:
                 raise
             raise NoSuchProduct(f"{where} there is no such product or region ({error})") from error

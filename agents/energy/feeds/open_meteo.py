@@ -168,10 +168,11 @@ def _figures(
     name = next((name for name in _SPELLINGS[quantity] if name in hourly), None)
     if name is None:
         return np.full(count, np.nan)
-    if units.get(name) not in _CONVERSIONS[quantity]:
+    unit = units.get(name)
+    if not isinstance(unit, str) or unit not in _CONVERSIONS[quantity]:
         known = ", ".join(_CONVERSIONS[quantity])
-        raise FeedInvalid(f"{where} {name} is in {units.get(name)!r}, one of {known} was expected.")
-    factor, offset = _CONVERSIONS[quantity][units[name]]
+        raise FeedInvalid(f"{where} {name} is in {unit!r}, one of {known} was expected.")
+    factor, offset = _CONVERSIONS[quantity][unit]
     low, high = ((bound - offset) / factor for bound in _BOUNDS[quantity])
     return resample.column(hourly[name], count, low, high, f"{where} {name}") * factor + offset
 

@@ -24,7 +24,7 @@ from agents.energy.reading import json_of, mapping, rows
 from agents.energy.transport.bounds import Bounds
 from agents.energy.transport.wire import Reply, Wire
 from core.errors import FeedInvalid, FeedUnreachable
-from core.series import FloatArray, IntArray
+from core.series import FloatArray, IntArray, Kind
 from core.settings import Settings
 from core.slots import format_utc
 from core.vintage import RawAnswer
@@ -150,7 +150,8 @@ class _MarginalFeed:
         zeros = times[lbs == 0]
         start, count = resample.slots_asked(ask)
         values = resample.held(times, np.where(lbs == 0, np.nan, lbs), steps, start, count) * G_PER_KWH
-        kinds = resample.kinds_where(np.full(count, forecast), values)
+        under_way = resample.kinds_by_time(start, values, ask.now) == Kind.FORECAST
+        kinds = resample.kinds_where(under_way | forecast, values)
         source = f"WattTime {REGIONS[ask.zone]}, marginal"
         series = resample.known_part("marginal_carbon", start, values, kinds, source, ask.now)
         return Fetched(series, _findings(zeros, twice))

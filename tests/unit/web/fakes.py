@@ -17,6 +17,7 @@ from agents.advisor.build import build_advisor
 from agents.energy.build import build_energy
 from agents.energy.zones import ZONES
 from agents.job.agent import JobAgent
+from agents.job.arrivals import ExpectedLoad
 from agents.site.agent import SiteAgent
 from audit.log import AuditLog
 from beckn.desk import FlexibilityDesk
@@ -257,10 +258,11 @@ class FakeStanding:
     carbon_kind: KindArray
     prices_gbp_per_kw_slot: FloatArray
     tick: TickRecord | None
+    reserved_kw: FloatArray
 
     @property
     def free_kw(self) -> FloatArray:
-        return self.headroom_kw - self.planned_kw
+        return self.headroom_kw - self.planned_kw - self.reserved_kw
 
 
 def standing_of(site_ids: Sequence[str], tick: TickRecord | None = None, slots: int = 8) -> FakeStanding:
@@ -280,6 +282,7 @@ def standing_of(site_ids: Sequence[str], tick: TickRecord | None = None, slots: 
         * np.ones(shape, np.int8),
         prices_gbp_per_kw_slot=np.zeros(shape),
         tick=tick,
+        reserved_kw=np.zeros(shape),
     )
 
 
@@ -325,6 +328,7 @@ class FakeLoop:
         self.requested: list[str] = []
         self.outcome = "planned"
         self.full = False
+        self.arrivals: tuple[ExpectedLoad, ...] = ()
         self.plan = standing_of([site.site_id for site in sites.sites()])
         self.state = FakeStatus()
 
@@ -381,6 +385,9 @@ class FakeLoop:
 
     def standing(self) -> FakeStanding:
         return self.plan
+
+    def expected(self) -> tuple[ExpectedLoad, ...]:
+        return self.arrivals
 
     def preview(self, request: JobRequest) -> FakePreview:
         start = slot_floor(self.clock.now()) + SLOT
