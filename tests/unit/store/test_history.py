@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from itertools import count
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents.energy.outlook import FEED
 from core.series import Kind, Series, Unit
 from core.slots import SLOT
 from core.vintage import Fetch
 from store.database import Database
+from store.history import OWN_FORECASTS
 from store.vintages import VintageRepository
 from tests.unit.store.samples import T0, a_fetch, a_series, an_answer, slot
 
@@ -90,6 +93,14 @@ def test_a_settled_figure_is_never_replaced_by_a_later_forecast(database: Databa
 def test_a_simulated_figure_never_enters_the_history(database: Database) -> None:
     VintageRepository(database).add(of_kind(Kind.SIMULATED, 1.0, 0))
     assert history(database).kinds.tolist() == [Kind.MISSING]
+
+
+def test_our_own_forecast_never_enters_the_history(database: Database) -> None:
+    """Else models would learn from what they expected, wherever a source had a gap."""
+    fetch = of_kind(Kind.FORECAST, 1.0, 0)
+    VintageRepository(database).add(replace(fetch, feed=OWN_FORECASTS))
+    assert history(database).kinds.tolist() == [Kind.MISSING]
+    assert OWN_FORECASTS == FEED
 
 
 def test_where_nothing_was_ever_said_the_history_is_missing_and_of_no_feed(database: Database) -> None:

@@ -136,6 +136,19 @@ def test_the_latest_fetch_has_its_figures_and_digests_and_no_bytes(database: Dat
     assert repository.latest("carbon", "GB-C") is None
 
 
+def test_filling_in_the_past_does_not_take_the_place_of_the_latest(database: Database) -> None:
+    """Else a restart after a backfill would begin with the figures of years ago, and none of today's."""
+    repository = VintageRepository(database)
+    past = a_fetch(7, start=T0 - timedelta(days=700), end=T0 - timedelta(days=690))
+    for fetch in (a_fetch(6), past):
+        repository.add(fetch)
+    latest = repository.latest("agile", "GB-C")
+    assert latest is not None
+    assert latest.fetch_id == a_fetch(6).fetch_id
+    assert repository.prune(T0 + timedelta(days=1)) == 1
+    assert same(repository.get(a_fetch(6).fetch_id), a_fetch(6))
+
+
 def test_an_unknown_fetch_is_not_found(database: Database) -> None:
     with pytest.raises(NotFound, match="fetch-0000"):
         VintageRepository(database).get("fetch-0000")
@@ -210,6 +223,16 @@ def test_pruning_keeps_the_last_good_fetch_and_takes_bodies_of_no_fetch(database
             repository.get(gone.fetch_id)
 
 
+def test_the_last_answer_about_each_quantity_stays(database: Database) -> None:
+    """Our forecasts of price and carbon are one feed, issued apart: either may be in force long after the other."""
+    repository = VintageRepository(database)
+    carbon = a_fetch(1, series={"carbon": a_series(1, unit=Unit.G_PER_KWH)})
+    for fetch in (a_fetch(0), carbon, a_fetch(2), a_fetch(3)):
+        repository.add(fetch)
+    assert repository.prune(T0 + timedelta(days=30)) == 2
+    assert same(repository.get(carbon.fetch_id), carbon)
+
+
 def test_a_fetch_of_the_very_instant_is_not_pruned(database: Database) -> None:
     repository = VintageRepository(database)
     for hours in (1, 2, 3):
@@ -231,6 +254,7 @@ def test_pruning_leaves_the_history_as_it_was(database: Database) -> None:
 def test_ten_thousand_fetches_are_pruned_in_a_few_seconds(database: Database) -> None:
     names = [(f"fetch-{n:016x}", f"{n:064x}", T0 + timedelta(minutes=n)) for n in range(10_000)]
     facts = {"feed": "agile", "zone": "GB-C", "starts": T0, "ends": T0}
+    of_series = {"starts": T0, "ends": T0, "unit": "GBP/kWh", "source": "any", "stale": False, "figures": b"x" * 500}
     with database.writing() as connection:
         for table, rows in (
             (bodies, [{"sha256": sha, "size": 1, "body": b"x" * 2000} for _, sha, _ in names]),
@@ -239,12 +263,13 @@ def test_ten_thousand_fetches_are_pruned_in_a_few_seconds(database: Database) ->
                 answers,
                 [{"fetch_id": f, "position": 0, "url": "", "content_type": "", "sha256": s} for f, s, _ in names],
             ),
+            (vintages, [{"fetch_id": name, "quantity": "price", **of_series} for name, _, _ in names]),
         ):
             connection.execute(sa.insert(table), rows)
     began = time.perf_counter()
     assert VintageRepository(database).prune(T0 + timedelta(days=365)) == 9_999
     assert time.perf_counter() - began < 10.0, "pruning them takes about a second"
-    assert counts(database) == [1, 1, 1, 0]
+    assert counts(database) == [1, 1, 1, 1]
 
 
 def test_what_a_full_disk_cannot_keep_is_refused_and_leaves_no_part(tmp_path: Path) -> None:

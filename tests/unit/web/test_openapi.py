@@ -37,6 +37,8 @@ ROUTES = {
     "/api/signals/fetches": {"get"},
     "/api/signals/fetches/{fetch_id}": {"get"},
     "/api/signals/fetches/{fetch_id}/answers/{number}": {"get"},
+    "/api/forecasts/load": {"get"},
+    "/api/forecasts/arrivals": {"get"},
     "/api/plan": {"get"},
     "/api/ticks": {"get", "post"},
     "/api/logs": {"get"},

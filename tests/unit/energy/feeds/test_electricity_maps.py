@@ -65,6 +65,11 @@ def test_an_hour_holds_for_both_its_half_hours():
     assert "life-cycle" in series.source
 
 
+def test_a_half_hour_that_is_not_over_is_a_forecast_though_its_hour_is_told():
+    series = fetch(HISTORY, history([300, 400]), now=START + timedelta(hours=1, minutes=40)).series["carbon"]
+    assert series.kinds.tolist() == [Kind.SETTLED] * 3 + [Kind.FORECAST]
+
+
 def test_an_estimated_hour_is_an_estimate():
     assert fetch(HISTORY, history([300, 400], isEstimated=True)).series["carbon"].kinds_used() == (Kind.ESTIMATE,)
 

@@ -75,6 +75,23 @@ def test_a_period_that_its_day_does_not_have_is_refused(day, period):
         read([row], start + 2 * SLOT, start + 4 * SLOT)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"settlementDate": ["2026-07-02"]},
+        {"settlementDate": {}},
+        {"settlementDate": 20260702},
+        {"settlementPeriod": 10**400},
+        {"settlementPeriod": True},
+        {"settlementPeriod": "5"},
+    ],
+)
+def test_a_half_hour_named_in_another_way_is_refused(wrong):
+    row = {**price_rows(count=1)[0], "startTime": None} | wrong
+    with pytest.raises(FeedInvalid, match=r"settlement (date|period) is .* was expected"):
+        fetch("elexon-system-price", {"": [row]}, START, START + SLOT, NOW)
+
+
 def test_a_start_an_hour_beside_its_period_is_refused():
     """As of a client that reads settlement periods as UTC in summer."""
     rows = price_rows(utc(2026, 7, 1, 23))

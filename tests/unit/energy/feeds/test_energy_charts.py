@@ -104,9 +104,18 @@ def test_a_time_that_comes_twice_is_told():
 
 
 def test_actual_carbon_is_an_estimate_and_the_rest_forecast():
-    series = fetch(CARBON, carbon([40.0, 50.0, None], [None, None, 60.0])).series["carbon"]
+    body = carbon([40.0, 50.0, None], [None, None, 60.0])
+    series = fetch(CARBON, body, now=START + timedelta(hours=2, minutes=5)).series["carbon"]
     assert series.values.tolist() == [40, 40, 50, 50, 60, 60]
     assert series.kinds.tolist() == [Kind.ESTIMATE] * 4 + [Kind.FORECAST] * 2
+
+
+def test_a_half_hour_that_is_not_over_is_a_forecast_though_a_part_of_it_is_known():
+    """Else a bill would be settled with the figure of its first quarter."""
+    now = START + timedelta(minutes=50)
+    series = fetch(CARBON, carbon([40.0, 50.0, 60.0], [None] * 3, 900), now=now).series["carbon"]
+    assert series.values.tolist() == [45, 60]
+    assert series.kinds.tolist() == [Kind.ESTIMATE, Kind.FORECAST]
 
 
 def test_where_both_columns_are_set_the_actual_one_counts():
@@ -115,7 +124,8 @@ def test_where_both_columns_are_set_the_actual_one_counts():
 
 
 def test_where_neither_column_is_set_the_slot_stays_missing():
-    series = fetch(CARBON, carbon([40.0, None, 50.0], [None] * 3)).series["carbon"]
+    body = carbon([40.0, None, 50.0], [None] * 3)
+    series = fetch(CARBON, body, now=START + timedelta(hours=3, minutes=5)).series["carbon"]
     assert series.kinds.tolist() == [1, 1, Kind.MISSING, Kind.MISSING, 1, 1]
 
 

@@ -105,6 +105,15 @@ def test_real_time_prices_are_estimates_and_day_ahead_ones_forecasts_of_the_comi
     assert series.values[[23, 24]].tolist() == pytest.approx([0.075, 0.0375])
 
 
+def test_a_half_hour_that_is_not_over_is_a_forecast_though_a_part_of_it_is_known():
+    """Else a bill would be settled with the price of its first quarter."""
+    now = DAY_START + timedelta(minutes=50)
+    series = fetch(PRICES, price_body([100.0] * 3, [50.0] * 24), now=now).series["price"]
+    assert series.kinds[:2].tolist() == [Kind.ESTIMATE, Kind.FORECAST]
+    mix = fetch(MIX, mix_body(), now=NOW - timedelta(minutes=20)).series
+    assert {tuple(one.kinds.tolist()) for one in mix.values()} == {(Kind.ESTIMATE, Kind.FORECAST)}
+
+
 def test_a_past_slot_without_a_real_time_price_is_not_filled_with_another_markets():
     body = price_body([100.0] * 20 + [None] * 2 + [100.0] * 26, [50.0] * 24)
     assert fetch(PRICES, body).series["price"].kinds[10] == Kind.MISSING
@@ -138,6 +147,13 @@ def test_an_hour_whose_label_disagrees_with_its_time_is_refused():
     body = load_body([], [30_000.0] * 24)
     body["currentDay"]["data"][5]["hourEnding"] = 5
     with pytest.raises(FeedInvalid, match="called hour ending 5"):
+        fetch(LOAD, body)
+
+
+def test_a_time_before_1970_is_refused():
+    body = load_body([], [30_000.0] * 24)
+    body["currentDay"]["data"][0]["timestamp"] = "0001-01-01T00:00:00Z"
+    with pytest.raises(FeedInvalid, match="since 1970"):
         fetch(LOAD, body)
 
 

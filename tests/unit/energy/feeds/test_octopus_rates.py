@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.energy.client import Refused
+from agents.energy.client import Refused, StoredAnswers
 from agents.energy.feeds.octopus_rates import NoSuchProduct, rates
 from core.errors import FeedInvalid, FeedUnreachable
 from core.halfhours import instant_of, slot_index
@@ -170,6 +170,19 @@ def test_a_404_says_that_there_is_no_such_product_and_other_refusals_stay_what_t
         read([], get=failing(Refused("400", 400)))
     with pytest.raises(FeedUnreachable):
         read([], get=failing(FeedUnreachable("down")))
+
+
+def test_an_answer_that_cannot_be_used_does_not_make_its_product_a_retired_one():
+    """Else the prices of another product would be used, or a predecessor's months silently left out."""
+
+    def too_long(*_, **__):
+        raise FeedInvalid("octopus.test answered with more than 8388608 bytes.")
+
+    with pytest.raises(FeedInvalid, match="more than 8388608") as raised:
+        read([], get=too_long)
+    assert not isinstance(raised.value, NoSuchProduct)
+    with pytest.raises(NoSuchProduct):
+        read([], get=StoredAnswers(()))
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,7 @@ def test_weather_of_another_place_is_refused():
         {"error": True, "reason": "broken"},
         body() | {"hourly": {}},
         body() | {"hourly_units": None},
+        body(units=UNIX | {"temperature_2m": {}}),
         body(temperature_2m=[1.0]),
         body(temperature_2m=[99.0] * 25),
         body(relative_humidity_2m=["50"] * 25),

@@ -10,7 +10,7 @@ import requests
 import responses
 
 from agents.energy.feed import Ask, Flag
-from agents.energy.feeds.watttime import TOKEN_SECONDS, Token, feeds, login
+from agents.energy.feeds.watttime import LEFT_ALONE_SECONDS, TOKEN_SECONDS, Token, feeds, login
 from core.errors import FeedInvalid, FeedUnreachable
 from core.series import Kind, Unit
 from core.settings import Settings
@@ -83,8 +83,13 @@ def test_an_outage_that_reads_as_zeros_is_no_answer():
         fetch(HISTORY, answer([0.0] * 120))
 
 
+def test_a_half_hour_that_is_not_over_is_a_forecast_though_a_part_of_it_is_known():
+    series = fetch(HISTORY, answer([900.0] * 10), now=START + timedelta(minutes=52)).series["marginal_carbon"]
+    assert series.kinds.tolist() == [Kind.ESTIMATE, Kind.FORECAST]
+
+
 def test_zeros_between_figures_stay_missing_and_are_told():
-    fetched = fetch(HISTORY, answer([900.0] * 6 + [0.0] * 6 + [900.0] * 6))
+    fetched = fetch(HISTORY, answer([900.0] * 6 + [0.0] * 6 + [900.0] * 6), now=START + timedelta(hours=2))
     series = fetched.series["marginal_carbon"]
     assert series.kinds.tolist() == [Kind.ESTIMATE, Kind.MISSING, Kind.ESTIMATE]
     assert [f.flag for f in fetched.findings] == [Flag.SPURIOUS_ZERO]
@@ -161,6 +166,27 @@ def test_last_weeks_dates_are_no_answer(feed):
 def test_a_broken_answer_gives_no_figure(body):
     with pytest.raises(FeedInvalid):
         fetch(HISTORY, body)
+
+
+@pytest.mark.parametrize("fault", [FeedInvalid("refused with 401"), FeedUnreachable("dripping")])
+def test_a_failed_login_is_not_tried_again_for_each_zone(fault):
+    seconds, logins = [0.0], []
+
+    def log_in(*_):
+        logins.append(seconds[0])
+        if len(logins) == 1:
+            raise fault
+        return "a-token"
+
+    token = Token(LOGIN, ("me", PASSWORD), log_in, lambda: seconds[0])
+    for at in (0.0, 1.0, LEFT_ALONE_SECONDS - 0.1):
+        seconds[0] = at
+        with pytest.raises(type(fault), match=str(fault)) as raised:
+            token()
+        assert raised.value.remedy == fault.remedy
+    assert logins == [0.0]
+    seconds[0] = LEFT_ALONE_SECONDS
+    assert token().headers["Authorization"] == "Bearer a-token"
 
 
 def test_one_token_serves_until_it_is_about_to_end():
