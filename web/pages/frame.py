@@ -32,6 +32,8 @@ HEADINGS = {
 }
 MOST_ZONES = 3
 """More of them are counted, not named."""
+MOST_FEEDS = 2
+"""Of more feeds the notice tells only once it is opened."""
 _PLAYED = frozenset({"simulated", "replay"})
 """Names under which no feed is asked."""
 
@@ -63,11 +65,15 @@ def banners(notices: Iterable[Notice], titles: Mapping[str, str]) -> list[Banner
 
 
 def about(group: Sequence[Notice], titles: Mapping[str, str]) -> str:
-    """Which feed for which of its zones, such as ``from Octopus Agile for GB-C and GB-G``."""
+    """Which feed for which of its zones, such as ``from Octopus Agile for GB-C and GB-G``; many are counted."""
     zones_of: dict[str, dict[str, None]] = {}
     for notice in group:
         zones_of.setdefault(notice.feed, {}).update(dict.fromkeys(notice.zones))
     state = group[0].state
+    if len(zones_of) > MOST_FEEDS:
+        asked = sum(feed not in _PLAYED for feed in zones_of)
+        zones = tuple(dict.fromkeys(zone for of_feed in zones_of.values() for zone in of_feed))
+        return f"for {_zones(zones)}, {'in place of' if state == 'simulated' else 'from'} {asked} feeds,"
     return "; ".join(
         f"for {_zones(tuple(zones))}"
         if feed in _PLAYED

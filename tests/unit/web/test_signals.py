@@ -422,3 +422,13 @@ def test_the_scale_holds_the_interval_and_need_not_show_zero() -> None:
     told = series_of([0.1])
     assert Panel("price", (told.with_interval(told.values - 0.3, told.values + 0.1),)).scale == (-20.0, 20.0, 10.0)
     assert scale(np.array([49.9, 50.1]), zero=False)[0] > 49
+
+
+def test_many_feeds_in_one_state_are_counted_until_the_notice_is_opened() -> None:
+    notices = [
+        Notice("simulated", ("IS", "SG"), "simulated", NOW, "There is no live feed for these zones."),
+        *(Notice(feed, ("GB-C", "GB-J"), "simulated", NOW, "It cannot be reached.") for feed in ("a", "b", "c")),
+    ]
+    (banner,) = banners(notices, {})
+    assert banner.about == "for 4 grid zones, in place of 3 feeds,"
+    assert len(banner.notices) == 4
