@@ -1,7 +1,8 @@
 """History: the firmest figure ever stored of each slot, in one row for each feed and UTC day.
 
 Of two figures of a slot the one of the firmer :class:`core.series.Kind` is firmer (settled, estimate, forecast), and of
-one kind the one fetched later. Simulated figures are no history. Rows outlive the fetches that they came from.
+one kind the one fetched later. Simulated figures and our own forecasts are no history. Rows outlive the fetches that
+they came from.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ A slot without a figure is NaN, 0, 0 and MISSING.
 Days = NDArray[np.void]
 """Consecutive UTC days of type :data:`DAY`, shape (days,)."""
 FETCH_PREFIX = "fetch-"
+OWN_FORECASTS = "slackwater-forecast"
+"""The feed of our own forecasts: what we expected is no history, else models would learn from themselves."""
 _MICROSECOND = timedelta(microseconds=1)
 _NOBODY = -1
 
@@ -72,10 +75,12 @@ class Firmest:
 
 
 def keep(connection: Connection, fetch: Fetch) -> None:
-    """Take in the figures of ``fetch`` wherever they are firmer than what its feed said so far.
+    """Take in the figures of ``fetch`` wherever they are firmer than what its feed said so far; not our own forecasts.
 
     The caller sees to it that nobody else writes between the reading and the writing.
     """
+    if fetch.feed == OWN_FORECASTS:
+        return
     at, number = (fetch.fetched_at - EPOCH) // _MICROSECOND, int(fetch.fetch_id.removeprefix(FETCH_PREFIX), 16)
     fresh = {quantity: _days_of(series, at, number) for quantity, series in fetch.series.items() if len(series)}
     if not fresh:

@@ -89,10 +89,14 @@ class VintageRepository:
             return _fetch(found, tuple(_answer(row) for row in rows), _series_of(connection, found))
 
     def latest(self, feed: str, zone: str) -> Fetch | None:
-        """The fetch with figures that was asked last, or None. The bodies of its answers are left out (``b""``)."""
+        """The last fetch with figures, or None. The bodies of its answers are left out (``b""``).
+
+        Of all the one that was asked to reach furthest ahead, and of those the newest: filling in the past asks later,
+        but not for what is used now.
+        """
         query = sa.select(fetches).where(fetches.c.feed == feed, fetches.c.zone == zone, fetches.c.error.is_(None))
         with self._database.reading() as connection:
-            found = connection.execute(query.order_by(*_NEWEST_FIRST).limit(1)).first()
+            found = connection.execute(query.order_by(*_LAST_FIRST).limit(1)).first()
             if found is None:
                 return None
             of_it = sa.select(answers).where(answers.c.fetch_id == found.fetch_id).order_by(answers.c.position)
@@ -150,16 +154,14 @@ class VintageRepository:
     def prune(self, before: datetime) -> int:
         """Forget fetches from before ``before``, and bodies that no other fetch has; how many fetches.
 
-        The last fetch with figures of each feed and zone stays, and so does the history.
+        The last one about each quantity of each feed and zone, as :meth:`latest` means it, stays: it may be in use. So
+        does the history.
         """
-        newer = fetches.alias("newer")
-        superseded = sa.exists().where(
-            newer.c.feed == fetches.c.feed,
-            newer.c.zone == fetches.c.zone,
-            newer.c.error.is_(None),
-            sa.tuple_(newer.c.fetched_at, newer.c.number) > sa.tuple_(fetches.c.fetched_at, fetches.c.number),
-        )
-        old = sa.delete(fetches).where(fetches.c.fetched_at < before, fetches.c.error.is_not(None) | superseded)
+        each = (fetches.c.feed, fetches.c.zone, vintages.c.quantity)
+        place = sa.func.row_number().over(partition_by=each, order_by=_LAST_FIRST)
+        placed = sa.select(fetches.c.number, place.label("place")).join(vintages).subquery()
+        latest = sa.select(placed.c.number).where(placed.c.place == 1)
+        old = sa.delete(fetches).where(fetches.c.fetched_at < before, fetches.c.number.not_in(latest))
         unused = sa.except_(sa.select(bodies.c.sha256), sa.select(answers.c.sha256))
         with self._database.writing() as connection:
             hold_lock(connection, "vintages")
@@ -170,6 +172,7 @@ class VintageRepository:
 
 
 _NEWEST_FIRST = (fetches.c.fetched_at.desc(), fetches.c.number.desc())
+_LAST_FIRST = (fetches.c.ends.desc(), *_NEWEST_FIRST)
 
 
 def _require_sound(fetch: Fetch) -> None:

@@ -29,6 +29,7 @@ UTC_MINUTE = len("2026-01-01T00:00Z")
 UTC_SECOND = len("2026-01-01T00:00:00Z")
 NUMBERS = frozenset({int, float, type(None)})
 OUTTURN_MAY_TAKE = timedelta(hours=3)
+LATEST_S = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
 FAR_BEYOND_A_DAY = 1000
 """Settlement periods; a day has 50 at most."""
 
@@ -109,7 +110,9 @@ def _seconds(times: Sequence[str], where: str) -> IntArray:
 
 
 def half_hours(seconds: IntArray, where: str) -> IntArray:
-    """Slot indexes of instants that must lie on half-hours."""
+    """Slot indexes of instants that must lie on half-hours, and in a year that dates can be reckoned with."""
+    if np.any((seconds < 0) | (seconds > LATEST_S)):
+        raise FeedInvalid(f"{where} holds a time before 1970 or after 2200.")
     index, over = np.divmod(seconds, SLOT_SECONDS)
     if np.any(over):
         at = datetime.fromtimestamp(int(seconds[np.flatnonzero(over)[0]]), UTC)

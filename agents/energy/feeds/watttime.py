@@ -23,7 +23,7 @@ from agents.energy.feed import Ask, Authorisation, Authorise, Declaration, Feed,
 from agents.energy.reading import json_of, mapping, rows
 from agents.energy.transport.bounds import Bounds
 from agents.energy.transport.wire import Reply, Wire
-from core.errors import FeedInvalid, FeedUnreachable
+from core.errors import FeedError, FeedInvalid, FeedUnreachable
 from core.series import FloatArray, IntArray, Kind
 from core.settings import Settings
 from core.slots import format_utc
@@ -56,6 +56,8 @@ HORIZON_HOURS = 72
 LONGEST_RANGE = timedelta(days=31)
 NEWEST_HISTORY = timedelta(hours=6)
 TOKEN_SECONDS = 25 * 60.0
+LEFT_ALONE_SECONDS = 60.0
+"""After a failed login none is tried: each zone would wait for its own, one after another, and all feeds with them."""
 LOGIN_BOUNDS = Bounds(body_bytes=16 * 1024)
 OK, BUSY, SERVER_ERROR = 200, 429, 500
 UNAUTHORISED = (401, 403)
@@ -92,6 +94,8 @@ def _token(host: str, reply: Reply) -> str:
 class Token:
     """An :class:`Authorise` that logs in when its token is about to end; safe to share by threads.
 
+    A failed login is told to whoever asks within the next minute, instead of being tried again.
+
     :param seconds: a clock that only goes forward.
     """
 
@@ -104,13 +108,32 @@ class Token:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._token: tuple[str, float] | None = None
+        self._failed: tuple[FeedError, float] | None = None
 
     def __call__(self) -> Authorisation:
         with self._lock:
             if self._token is None or self._seconds() >= self._token[1]:
-                asked_at = self._seconds()
-                self._token = self._log_in(self._url, *self._account), asked_at + TOKEN_SECONDS
+                self._token = self._new_token()
             return Authorisation(headers={"Authorization": f"Bearer {self._token[0]}"})
+
+    def _new_token(self) -> tuple[str, float]:
+        """A token and when it is replaced."""
+        asked_at = self._seconds()
+        if self._failed is not None and asked_at < self._failed[1]:
+            raise _once_more(self._failed[0])
+        try:
+            token = self._log_in(self._url, *self._account)
+        except FeedError as error:
+            self._failed = error, self._seconds() + LEFT_ALONE_SECONDS
+            raise
+        self._failed = None
+        return token, asked_at + TOKEN_SECONDS
+
+
+def _once_more(error: FeedError) -> FeedError:
+    """The same fault for another who asks: one exception is not raised by several threads."""
+    kind = FeedInvalid if isinstance(error, FeedInvalid) else FeedUnreachable
+    return kind(str(error), remedy=error.remedy)
 
 
 class _MarginalFeed:

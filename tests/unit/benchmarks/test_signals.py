@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from benchmarks import signals
-from benchmarks.signals import MARKER, OWN, OWN_ALONE, RIDGE_YEAR, evaluate, regret, report, shortfalls, written
+from benchmarks.signals import (
+    MARKER,
+    OWN,
+    OWN_AFTER_PUBLISHED,
+    OWN_ALONE,
+    RIDGE_YEAR,
+    evaluate,
+    regret,
+    report,
+    shortfalls,
+    written,
+)
 from benchmarks.signals_data import (
     CARBON_AHEAD_SLOTS,
     Case,
@@ -236,6 +247,18 @@ def test_a_promise_that_is_not_kept_is_named(case: Case) -> None:
     assert any("mae 2.000 is not 3% below the 1.000 of plain asinh ridge" in text for text in missed)
     assert any("0.0% of outturns" in text for text in missed)
     assert any("2.00 s" in text for text in missed)
+
+
+def test_coverage_is_judged_on_the_days_that_have_an_interval(case: Case) -> None:
+    told = np.full((8, 7), 0.9)
+    told[:, :2] = np.nan
+    good = evaluate(case, Oracle(1.0))
+    after = replace(good, name=OWN_AFTER_PUBLISHED, inside=told, fit_s=np.array([0.5]))
+    bar = replace(good, name=RIDGE_YEAR, mae=good.mae * 2, regret=good.regret + 1.0)
+    assert shortfalls([after, bar], OWN_AFTER_PUBLISHED, (RIDGE_YEAR,), 0.0) == []
+    narrow = replace(after, inside=told - 0.2)
+    (missed,) = shortfalls([narrow, bar], OWN_AFTER_PUBLISHED, (RIDGE_YEAR,), 0.0)
+    assert "70.0% of outturns" in missed
 
 
 def test_the_table_is_written_between_its_markers_and_nowhere_else() -> None:

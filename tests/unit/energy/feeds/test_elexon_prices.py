@@ -92,6 +92,13 @@ def test_a_half_hour_named_in_another_way_is_refused(wrong):
         fetch("elexon-system-price", {"": [row]}, START, START + SLOT, NOW)
 
 
+@pytest.mark.parametrize("start", ["9999-12-31T23:30:00Z", "0001-01-01T00:00:00Z"])
+def test_a_time_beyond_all_reckoning_is_refused(start):
+    row = {**price_rows(count=1)[0], "startTime": start, "settlementDate": None, "settlementPeriod": None}
+    with pytest.raises(FeedInvalid, match="before 1970 or after 2200"):
+        fetch("elexon-system-price", {"": [row]}, START, START + SLOT, NOW)
+
+
 def test_a_start_an_hour_beside_its_period_is_refused():
     """As of a client that reads settlement periods as UTC in summer."""
     rows = price_rows(utc(2026, 7, 1, 23))
