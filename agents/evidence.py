@@ -63,10 +63,9 @@ def round_body(
         trigger=trigger,
         plan_start=format_utc(facts.start),
         slots=instance.slots,
-        jobs=len(outcome.awards) + len(outcome.counters),
-        placed=len(outcome.awards),
-        unserved=len(outcome.counters),
-        expected=len(plan.assignments) + len(plan.unserved) - len(outcome.awards) - len(outcome.counters),
+        jobs=len(instance.jobs),
+        placed=len(plan.assignments),
+        unserved=len(plan.unserved),
         rounds=[
             NegotiationRoundBody(
                 number=r.number, bound_gbp=dec(r.bound_gbp, 6), master_gbp=dec(r.master_gbp, 6), bids=r.bids

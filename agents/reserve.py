@@ -1,31 +1,59 @@
 """Room kept for load that nobody has submitted yet.
 
-An expected spike takes part in the negotiation like a job: it bids for the cheapest room in its window and pays its
-price. Leaving it out costs less than leaving out any real job, so no real job is ever refused for its sake; what it
-wins is awarded to nobody. The room is not offered for sale over Beckn, and the job that then arrives finds it.
+Expected spikes are placed like jobs, by the same solver, in what the plan of the real jobs leaves free: no real job is
+moved, made dearer or refused for their sake, and objective, bound and gap of the plan are those of the real jobs alone.
+The room that they win is awarded to nobody and not offered for sale over Beckn, so the load that then arrives finds it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from loguru import logger
 
 from agents.job.arrivals import ExpectedLoad
 from agents.job.demand import VALUE_GBP_PER_KWH
-from agents.negotiation import Outcome
-from agents.proposal import Figures
-from core.instance import Instance, JobInstance
+from agents.negotiation import Effort
+from agents.proposal import Figures, instance_of
+from agents.solver import Solver
+from core.errors import PlanError
+from core.instance import Assignment, Instance, JobInstance
 from core.job import Tier
 from core.series import FloatArray
 from core.slots import SLOT_HOURS, slots_between
 
-PREFIX = "~expected-"
-"""No job's identifier may begin like this."""
+EFFORT = Effort(time_limit_s=2.0)
 
 
-def reservations(expected: Sequence[ExpectedLoad], figures: Figures) -> tuple[JobInstance, ...]:
+def reserved_kw(
+    expected: Sequence[ExpectedLoad],
+    figures: Figures,
+    planned: Sequence[Assignment],
+    solver: Solver,
+    carbon_price_gbp_per_tonne: float,
+) -> FloatArray:
+    """(S, T) at the meter: what is kept for the spikes among ``expected`` beside the ``planned`` assignments.
+
+    Room that costs more than the load is worth is not kept; where the solver fails, none is, and the plan stands.
+    """
+    kept = np.zeros_like(figures.headroom_kw)
+    bidders = bidders_of(expected, figures)
+    if not bidders:
+        return kept
+    instance = instance_of(figures, {}, carbon_price_gbp_per_tonne)
+    residual = np.maximum(0.0, figures.unsold_kw - drawn_kw(planned, figures))
+    room = dict(zip(figures.site_ids, residual.tolist(), strict=True))
+    sites = tuple(site.model_copy(update={"headroom_kw": tuple(room[site.id])}) for site in instance.sites)
+    try:
+        outcome = solver.solve(_beside(instance, sites, bidders), 0, EFFORT)
+    except PlanError as error:
+        logger.warning("no room is kept for expected load: {}", error)
+        return kept
+    return drawn_kw(outcome.plan.assignments, figures)
+
+
+def bidders_of(expected: Sequence[ExpectedLoad], figures: Figures) -> tuple[JobInstance, ...]:
     """The expected spikes that end within the horizon, as bidders at sites that have figures."""
     priced = {site for site, ok in zip(figures.site_ids, figures.priced, strict=True) if ok}
     found = []
@@ -34,8 +62,23 @@ def reservations(expected: Sequence[ExpectedLoad], figures: Figures) -> tuple[Jo
         last = min(first + load.deadline_slots, figures.slots)
         sites = tuple(site for site in load.site_ids if site in priced)
         if sites and first >= 0 and last - first >= load.duration_slots:
-            found.append(_bidder(f"{PREFIX}{number}", load, sites, first, last))
+            found.append(_bidder(f"expected-{number}", load, sites, first, last))
     return tuple(found)
+
+
+def drawn_kw(assignments: Sequence[Assignment], figures: Figures) -> FloatArray:
+    """(S, T) at the meter: what assignments draw."""
+    drawn = np.zeros_like(figures.headroom_kw)
+    place = {site_id: row for row, site_id in enumerate(figures.site_ids)}
+    for assignment in assignments:
+        row = place[assignment.site]
+        for first, last, power_kw in assignment.runs:
+            drawn[row, first:last] += power_kw * figures.pue[row, first:last]
+    return drawn
+
+
+def _beside(instance: Instance, sites: tuple[object, ...], bidders: tuple[JobInstance, ...]) -> Instance:
+    return instance.model_copy(update={"name": f"{instance.name}, expected", "sites": sites, "jobs": bidders})
 
 
 def _bidder(name: str, load: ExpectedLoad, sites: tuple[str, ...], first: int, last: int) -> JobInstance:
@@ -52,35 +95,3 @@ def _bidder(name: str, load: ExpectedLoad, sites: tuple[str, ...], first: int, l
         power_kw=load.power_kw,
         duration_slots=load.duration_slots,
     )
-
-
-def with_reservations(instance: Instance, reserved: Sequence[JobInstance]) -> Instance:
-    """The instance with expected load bidding beside its jobs."""
-    return instance.model_copy(update={"jobs": (*instance.jobs, *reserved)}) if reserved else instance
-
-
-def is_reservation(job_id: str) -> bool:
-    """Whether a bidder stands for expected load."""
-    return job_id.startswith(PREFIX)
-
-
-def awarded(outcome: Outcome) -> Outcome:
-    """The outcome for real jobs alone; its plan stays whole, because the certificate is about all that took part."""
-    return replace(
-        outcome,
-        awards=tuple(award for award in outcome.awards if not is_reservation(award.job_id)),
-        counters=tuple(counter for counter in outcome.counters if not is_reservation(counter.job_id)),
-        options={job_id: options for job_id, options in outcome.options.items() if not is_reservation(job_id)},
-    )
-
-
-def reserved_kw(outcome: Outcome, figures: Figures) -> FloatArray:
-    """(S, T) at the meter: what is kept for expected load."""
-    kept = np.zeros_like(figures.headroom_kw)
-    place = {site_id: row for row, site_id in enumerate(figures.site_ids)}
-    for assignment in outcome.plan.assignments:
-        if is_reservation(assignment.job):
-            row = place[assignment.site]
-            for first, last, power_kw in assignment.runs:
-                kept[row, first:last] += power_kw * figures.pue[row, first:last]
-    return kept

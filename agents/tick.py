@@ -24,7 +24,7 @@ from agents.messages import Counter, EnergyQuote
 from agents.negotiation import Effort, Outcome
 from agents.proposal import Figures, demands, figures, instance_of, planned_kw, rows_of, worth_between
 from agents.reckoning import Reckoning
-from agents.reserve import awarded, reservations, reserved_kw, with_reservations
+from agents.reserve import reserved_kw
 from agents.site.agent import SiteAgent
 from agents.snapshots import Snapshots
 from agents.solver import Solver
@@ -33,9 +33,10 @@ from audit.log import AuditLog
 from audit.record import Body
 from core.clock import Clock
 from core.errors import PlanTooLate
-from core.instance import Instance, Plan
+from core.instance import Assignment, Instance, Plan
 from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry, TickRecord
+from core.series import FloatArray
 from core.slots import SLOT, SLOTS_PER_DAY, slots_between
 from store.bookings import BookingRepository
 from store.ledger import LedgerRepository
@@ -116,26 +117,24 @@ class Tick:
         tick_id = f"tick-{uuid.uuid4().hex[:12]}"
         self._give_up_on_the_late(tick_id, table)
         table.baseline = self._reckoning.baselines(table.jobs, table.wanted, table.figures)
-        expected = self.expected(started) if self._terms.reserve_for_spikes else ()
-        reserved = reservations(expected, table.figures)
+        bidders = [demand for demand in table.wanted.values() if demand.instance is not None]
+        if not bidders:
+            kept = self._reserved(table, started, ())
+            with self._lock:
+                record = self._record(tick_id, trigger, started, table, None, None, 0.0)
+                self.standing = self._standing(table, Kept({}, kept), record)
+            return record
         instance = instance_of(table.figures, table.wanted, self._terms.carbon_price_gbp_per_tonne)
-        instance = with_reservations(instance, reserved)
-        if all(demand.instance is None for demand in table.wanted.values()):
-            return self._idle(tick_id, trigger, started, table, instance)
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
+        kept = self._reserved(table, started, outcome.plan.assignments)
         with self._lock:
-            return self._commit(tick_id, trigger, started, table, instance, outcome)
+            return self._commit(tick_id, trigger, started, table, instance, outcome, kept)
 
-    def _idle(self, tick_id: str, trigger: str, started: datetime, table: _Table, instance: Instance) -> TickRecord:
-        """No job waits: nothing is decided, and so nothing recorded; room is kept for expected load all the same."""
-        kept = None
-        if instance.jobs:
-            outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
-            kept = Kept(scarcity_of(outcome.plan), reserved_kw(outcome, table.figures))
-        with self._lock:
-            record = self._record(tick_id, trigger, started, table, None, None, 0.0)
-            self.standing = self._standing(table, kept, record)
-        return record
+    def _reserved(self, table: _Table, now: datetime, planned: Sequence[Assignment]) -> FloatArray:
+        """(S, T): room kept for expected load beside what is planned, where the operator wants that."""
+        expected = self.expected(now) if self._terms.reserve_for_spikes else ()
+        carbon_price = self._terms.carbon_price_gbp_per_tonne
+        return reserved_kw(expected, table.figures, planned, self._with.solver, carbon_price)
 
     def expected(self, now: datetime) -> tuple[ExpectedLoad, ...]:
         """Load that may be submitted within two days."""
@@ -187,7 +186,14 @@ class Tick:
             del table.wanted[job.job_id]
 
     def _commit(
-        self, tick_id: str, trigger: str, started: datetime, table: _Table, instance: Instance, outcome: Outcome
+        self,
+        tick_id: str,
+        trigger: str,
+        started: datetime,
+        table: _Table,
+        instance: Instance,
+        outcome: Outcome,
+        reserved: FloatArray,
     ) -> TickRecord:
         """Append the evidence, then apply the plan. Called with the lock held."""
         start, clock = table.figures.start, self._with.clock
@@ -196,8 +202,6 @@ class Tick:
         still = frozenset(b.booking_id for b in self._with.bookings.active(start, start + SLOT * table.figures.slots))
         if still != table.booked:
             raise PlanTooLate("flexibility was booked while the plan was made")
-        plan = outcome.plan
-        outcome, reserved = awarded(outcome), reserved_kw(outcome, table.figures)
         rows, bodies, churn = self._decide(tick_id, table, outcome)
         path, digest = self._keep(instance)
         facts = self._facts(tick_id, table)
@@ -211,7 +215,7 @@ class Tick:
         waiting = {counter.job_id: counter.reason for counter in outcome.counters}
         self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
         record = self._record(tick_id, trigger, started, table, outcome, log_records[len(seen)].seq, churn)
-        self.standing = self._standing(table, Kept(scarcity_of(plan), reserved), record)
+        self.standing = self._standing(table, Kept(scarcity_of(outcome.plan), reserved), record)
         return record
 
     def _facts(self, tick_id: str, table: _Table) -> Facts:
@@ -287,8 +291,8 @@ class Tick:
             plan_start=table.figures.start,
             slots=table.figures.slots,
             jobs=len(table.wanted),
-            placed=len(outcome.awards) if outcome else 0,
-            unserved=len(outcome.counters) if outcome else 0,
+            placed=len(plan.assignments) if plan else 0,
+            unserved=len(plan.unserved) if plan else 0,
             rounds=len(outcome.rounds) if outcome else 0,
             objective_gbp=plan.objective_gbp if plan else None,
             bound_gbp=plan.bound_gbp if plan else None,

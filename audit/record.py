@@ -159,10 +159,7 @@ class SitePriceBody(Body):
 
 
 class RoundBody(Body):
-    """One negotiation: what went in, how the rounds went, and the certificate that came out.
-
-    ``expected`` bidders stood for load that nobody had submitted yet: they are in the instance and the certificate.
-    """
+    """One negotiation: what went in, how the rounds went, and the certificate that came out."""
 
     round_id: str
     trigger: str
@@ -171,7 +168,6 @@ class RoundBody(Body):
     jobs: int
     placed: int
     unserved: int
-    expected: int = 0
     rounds: list[NegotiationRoundBody]
     objective_gbp: Dec
     bound_gbp: Dec

@@ -44,6 +44,9 @@ class StandingPlan(Protocol):
     def headroom_kw(self) -> FloatArray: ...
     @property
     def planned_kw(self) -> FloatArray: ...
+
+    @property
+    def reserved_kw(self) -> FloatArray: ...
     @property
     def price(self) -> FloatArray: ...
     @property
@@ -163,7 +166,8 @@ class FlexibilityDesk:
             )
         booking = self._draft(offer.plan, slot_id, job_id, power, (row, column))
         plan = offer.plan
-        self._bookings.reserve(booking, {start: float(plan.headroom_kw[row, column] - plan.planned_kw[row, column])})
+        for_sale = plan.headroom_kw - plan.planned_kw - plan.reserved_kw
+        self._bookings.reserve(booking, {start: float(for_sale[row, column])})
         kinds = {Kind(int(codes[row, column])).label for codes in (plan.price_kind, plan.carbon_kind)}
         return self._record(booking, sorted(kinds))
 
@@ -212,10 +216,10 @@ class FlexibilityDesk:
         return list(offer.plan.site_ids).index(site_id), column
 
     def _offer(self) -> _Offer:
-        """What is free: headroom less plan less bookings, in whole kW, in slots that have not begun."""
+        """What is free: headroom less plan, room kept and bookings, in whole kW, in slots that have not begun."""
         plan = self._planner.standing()
         booked, taken = self._booked(plan)
-        free = np.floor(plan.headroom_kw - plan.planned_kw - booked + 1e-9)
+        free = np.floor(plan.headroom_kw - plan.planned_kw - plan.reserved_kw - booked + 1e-9)
         begun = np.arange(plan.slots) <= (self._clock.now() - plan.start) / SLOT
         closed = taken | begun[np.newaxis, :] | ~np.isfinite(plan.price) | ~np.isfinite(plan.carbon)
         return _Offer(plan, np.where(closed, 0.0, np.maximum(free, 0.0)))

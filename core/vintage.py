@@ -76,6 +76,8 @@ _OWN_UNITS = {
 UNITS: Mapping[Quantity, Unit] = {q: _OWN_UNITS.get(q, Unit.PERCENT) for q in get_args(Quantity)}
 """The one unit in which each quantity is held."""
 
+OWN_FORECASTS = "slackwater-forecast"
+"""The name under which our own forecasts are stored like a feed's answers; they are never history."""
 FUELS = ("biomass", "coal", "imports", "gas", "nuclear", "other", "hydro", "solar", "wind")
 """The fuels of the generation mix; the share of each is the quantity ``share_<fuel>``, in percent of generation."""
 

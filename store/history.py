@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from core.halfhours import EPOCH, slot_index
 from core.series import BoolArray, IntArray, Kind, Series
 from core.slots import SLOTS_PER_DAY, require_aware, slot_floor
-from core.vintage import UNITS, Fetch, Quantity
+from core.vintage import OWN_FORECASTS, UNITS, Fetch, Quantity
 from store.tables import history
 
 DAY = np.dtype(
@@ -39,8 +39,6 @@ A slot without a figure is NaN, 0, 0 and MISSING.
 Days = NDArray[np.void]
 """Consecutive UTC days of type :data:`DAY`, shape (days,)."""
 FETCH_PREFIX = "fetch-"
-OWN_FORECASTS = "slackwater-forecast"
-"""The feed of our own forecasts: what we expected is no history, else models would learn from themselves."""
 _MICROSECOND = timedelta(microseconds=1)
 _NOBODY = -1
 

@@ -127,7 +127,7 @@ class Entry:
     def book(self, quantity: Quantity, now: datetime) -> Book | None:
         """What may be used at ``now``: forecasts of an answer that is too old are left out; None where none came."""
         known = self.books.get(quantity)
-        if known is None or self.last_good is None or now - self.last_good <= self.declaration.use_for:
+        if known is None or now - known.series.issued_at <= self.declaration.use_for:
             return known
         return known.firm()
 
@@ -142,11 +142,12 @@ class Entry:
         until = usable.series.end if usable is not None else None
         needed = self.must_cover_now(quantity)
         covers = until is not None and (until + self.declaration.lag > now or not needed)
-        if covers and self.last_good is not None:
-            late = self.last_good + LATE_AFTER_PERIODS * self.period
+        given = usable.series.issued_at if usable is not None else None
+        if covers and given is not None:
+            late = given + LATE_AFTER_PERIODS * self.period
             if self.failing_since is None and now <= late:
-                return Condition("live", self.last_good, "")
-            return Condition("stale", self.failing_since or late, self.error or "The feed was not asked in time.")
+                return Condition("live", given, "")
+            return Condition("stale", self.failing_since or late, self.error or "No new figures came in time.")
         detail = self.error or self._why_nothing(now)
         ran_out = self.watched_since if until is None else max(until, self.watched_since)
         if self.substitute and needed:
@@ -158,13 +159,14 @@ class Entry:
         return [self._status(quantity, now) for quantity in self._reported()]
 
     def _status(self, quantity: Quantity, now: datetime) -> FeedStatus:
+        given = self.books[quantity].series.issued_at if quantity in self.books else None
         return FeedStatus(
             self.declaration.name,
             self.zone,
             quantity,
             self.condition(quantity, now).state,
-            self.last_good,
-            (now - self.last_good).total_seconds() if self.last_good else None,
+            given,
+            (now - given).total_seconds() if given else None,
             self.known_until(quantity),
             self.error,
             self.next_try,

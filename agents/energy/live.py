@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from loguru import logger
+
 from agents.energy import quality
 from agents.energy.book import Book
 from agents.energy.client import Client, HostState
 from agents.energy.entry import MUST_COVER_NOW, Condition, Entry
-from agents.energy.feed import Ask, Declaration, Feed, FeedStatus, Fetched, FetchStore, Finding
+from agents.energy.feed import Ask, Declaration, Feed, FeedStatus, Fetched, FetchStore, Finding, Flag
 from core.clock import Clock
 from core.errors import FeedError, FeedInvalid
 from core.slots import slot_ceil, slot_floor
@@ -41,6 +43,9 @@ def ask(
         fetched = _kept(feed, feed.fetch(Ask(zone, start, end, now, recorder)), now)
     except FeedError as error:
         fault = error
+    except Exception as error:
+        logger.exception("{} failed", feed.declaration.name)
+        fault = FeedInvalid(f"{feed.declaration.name} could not read its answer: {type(error).__name__}.")
     reason = fault.diagnostics() if fault is not None else None
     kept = (*recorder.answers, terms) if recorder.answers and terms is not None else recorder.answers
     fetch = Fetch(feed.declaration.name, zone, now, start, end, kept, fetched.series, reason)
@@ -49,7 +54,9 @@ def ask(
 
 
 def _kept(feed: Feed, fetched: Fetched, now: datetime) -> Fetched:
-    """What a feed read, if it is in the units and of the time that it promises."""
+    """What a feed read, if it is something, in the units and of the time that it promises."""
+    if not fetched.series:
+        raise FeedInvalid(f"{feed.declaration.name} gave no figures at all.")
     for quantity, series in fetched.series.items():
         if series.unit is not UNITS[quantity] or series.issued_at != now or not len(series):
             raise FeedInvalid(f"{feed.declaration.name} gave {quantity} in {series.unit} as of {series.issued_at}.")
@@ -133,10 +140,11 @@ class LiveFeeds:
         return (zone, quantity) in self._serving
 
     def book(self, zone: str, quantity: Quantity) -> Book | None:
-        """What may be used just now, past and ahead; None before the first answer."""
+        """What may be used just now, past and ahead; None before the first answer, and of what no feed gives."""
         now = self._clock.now()
         with self._lock:
-            return self._chosen(zone, quantity, now).book(quantity, now)
+            serves = (zone, quantity) in self._serving
+            return self._chosen(zone, quantity, now).book(quantity, now) if serves else None
 
     def books(self, zone: str, quantity: Quantity) -> tuple[Book, ...]:
         """What every feed of a quantity says, the preferred first: short forecasts, then those that reach further."""
@@ -146,14 +154,18 @@ class LiveFeeds:
         return tuple(book for book in found if book is not None)
 
     def condition(self, zone: str, quantity: Quantity) -> Condition:
-        """How the feed in use stands for the zone."""
+        """How the feed in use stands for the zone; what it no longer gives is missing."""
         now = self._clock.now()
         with self._lock:
+            if (zone, quantity) not in self._serving:
+                return Condition("never", now, "No feed gives it any more.")
             return self._chosen(zone, quantity, now).condition(quantity, now)
 
     def name(self, zone: str, quantity: Quantity) -> str:
-        """Name of the feed in use."""
+        """Name of the feed in use; ``no feed`` where there is none."""
         with self._lock:
+            if (zone, quantity) not in self._serving:
+                return "no feed"
             return self._chosen(zone, quantity, self._clock.now()).declaration.name
 
     def status(self) -> list[FeedStatus]:
@@ -221,7 +233,8 @@ class LiveFeeds:
             for other in live[1:]:
                 mine, theirs = live[0].books[quantity].series, other.books[quantity].series
                 found = quality.disagreement(quantity, mine, theirs, now)
-                other.noticed = quality.joined((*other.noticed, *found))
+                before = [each for each in other.noticed if (each.flag, each.quantity) != (Flag.DISAGREES, quantity)]
+                other.noticed = quality.joined((*before, *found))
 
     def _chosen(self, zone: str, quantity: Quantity, now: datetime) -> Entry:
         """The first feed that is live, else the first that is stale, else the first."""

@@ -28,11 +28,10 @@ from core.score import Score
 from core.series import FloatArray, Kind, Series
 from core.slots import SLOT, SLOTS_PER_DAY, slot_floor, slots_between
 from core.threads import one_thread
-from core.vintage import UNITS, Fetch, Quantity, RawAnswer
+from core.vintage import OWN_FORECASTS, UNITS, Fetch, Quantity, RawAnswer
 from forecasting.forecaster import FIT_DAYS, PREDICT_DAYS, Fitted, fit
 from forecasting.history import History
 
-FEED = "slackwater-forecast"
 HORIZON_SLOTS = 8 * SLOTS_PER_DAY
 """A day more than the seven that are promised: a forecast is in use for some hours after its issue."""
 SEARCHED_BACK = timedelta(days=2)
@@ -194,7 +193,7 @@ class Outlook:
             _answer(subject, f"model/{fitted.model}", fitted.to_json()),
             _answer(subject, "inputs", _inputs_of(recent)),
         )
-        fetch = Fetch(FEED, subject.zone, now, series.start, series.end, answers, {subject.quantity: series})
+        fetch = Fetch(OWN_FORECASTS, subject.zone, now, series.start, series.end, answers, {subject.quantity: series})
         self._store.add(fetch)
         book = Book.of(fetch.fetch_id, series)
         with self._lock:

@@ -5,7 +5,7 @@ Each slot takes the firmest figure there is, keeps its kind and interval, and re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -52,7 +52,8 @@ class Layers:
         moved = np.where(weaker.positions == NOWHERE, NOWHERE, weaker.positions + offset)
         self.positions = np.where(gaps, moved, self.positions)
         self.answers = [*self.answers, *weaker.answers]
-        self.series = weaker.series if bool(np.all(gaps)) else self.series.overlay(weaker.series)
+        joined = weaker.series if bool(np.all(gaps)) else self.series.overlay(weaker.series)
+        self.series = replace(joined, stale=self.series.stale or weaker.series.stale)
 
     def origins(self) -> tuple[Origin, ...]:
         """Where each stretch of slots is from."""

@@ -16,14 +16,13 @@ import numpy as np
 from agents.energy.build import live_feeds
 from agents.energy.client import StoredAnswers
 from agents.energy.feed import Ask, Feed
-from agents.energy.outlook import FEED as FORECAST
 from agents.energy.outlook import derived_again
 from agents.energy.terms import ADDRESS, settings_of
-from core.errors import FeedError, NotFound
+from core.errors import FeedError, NotFound, StoreUnavailable
 from core.instance import Instance, SiteInstance
 from core.series import Series
 from core.slots import SLOT
-from core.vintage import Fetch, Quantity
+from core.vintage import OWN_FORECASTS, Fetch, Quantity
 from store.vintages import VintageRepository
 
 TOLERANCE = 1e-8
@@ -89,7 +88,7 @@ class Rereader:
 
     def again(self, fetch: Fetch) -> Mapping[Quantity, Series]:
         """The series in a stored answer's bytes. Raises :class:`core.errors.FeedError`."""
-        if fetch.feed == FORECAST:
+        if fetch.feed == OWN_FORECASTS:
             return derived_again(fetch)
         feed = self._feeds_of(fetch)[fetch.feed]
         asked = Ask(fetch.zone, fetch.start, fetch.end, fetch.fetched_at, StoredAnswers(fetch.answers))
@@ -106,8 +105,11 @@ class Rereader:
         """What the bytes of a fetch give, or why they give nothing."""
         if fetch_id not in self._read:
             try:
-                self._read[fetch_id] = self.again(self._vintages.get(fetch_id))
-            except (FeedError, NotFound, KeyError) as error:
+                fetch = self._vintages.get(fetch_id)
+                if fetch.fetch_id != fetch_id:
+                    raise NotFound(f"what is stored as {fetch_id} is {fetch.fetch_id}: it was changed")
+                self._read[fetch_id] = self.again(fetch)
+            except (FeedError, NotFound, StoreUnavailable, KeyError) as error:
                 self._read[fetch_id] = f"{type(error).__name__}: {error}"
         return self._read[fetch_id]
 

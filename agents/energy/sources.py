@@ -85,8 +85,9 @@ class Sources:
         if self._live is None or self._store is None or not self._live.serves(zone, quantity):
             return None
         feed = self._live.name(zone, quantity)
-        found = self._store.vintages(feed, zone, quantity, at - LAST_PUBLISHED_WITHIN, at)
-        return found[-1].series if found else None
+        told = self._store.vintages(feed, zone, quantity, at - LAST_PUBLISHED_WITHIN, at)
+        found = [vintage.series for vintage in told if vintage.series.end > at]
+        return found[-1] if found else None
 
     def recorded_until(self) -> datetime | None:
         """End of recorded figures; None where none are replayed."""

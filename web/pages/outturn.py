@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.energy.outlook import FEED
 from agents.energy.zones import GB, is_gb
 from core.series import Kind, Series
 from core.slots import SLOTS_PER_DAY, slot_floor
-from core.vintage import UNITS, Quantity
+from core.vintage import OWN_FORECASTS, UNITS, Quantity
 from web.pages.curves import Curves, Panel, chart_data
 from web.pages.drawing import Drawing, drawing
 from web.pages.quantities import style
@@ -103,7 +102,9 @@ def _only(series: Series, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> Series:
 
 def _ours(services: Services, zone: str, quantity: Quantity, start: datetime) -> Lookup:
     """The newest forecast of ours that was in force at an instant, from one look into the store."""
-    kept = services.vintages.vintages(FEED, zone, quantity, start - DAY - OURS_WITHIN, start + (DAYS - 1) * DAY)
+    kept = services.vintages.vintages(
+        OWN_FORECASTS, zone, quantity, start - DAY - OURS_WITHIN, start + (DAYS - 1) * DAY
+    )
 
     def lookup(at: datetime) -> Series | None:
         found = [each.series for each in kept if at - OURS_WITHIN <= each.fetched_at <= at]

@@ -12,13 +12,12 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from agents.energy.calibration import LEAD_EDGES
-from agents.energy.outlook import FEED
 from agents.energy.zones import GB, ZONES, is_gb
 from core.errors import NotFound
 from core.score import Score
 from core.series import Kind, Series
 from core.slots import SLOT_HOURS, SLOTS_PER_DAY, slot_floor, slot_starts, slots_between
-from core.vintage import Quantity
+from core.vintage import OWN_FORECASTS, Quantity
 from web import grid
 from web.pages import feeds
 from web.pages.curves import Curves, Mark, Panel, chart_data
@@ -268,4 +267,7 @@ def fetch(fetch_id: str) -> ResponseReturnValue:
 
 def _feed_names(services: Services) -> dict[str, str]:
     """Titles of feeds by name, our own forecast among them."""
-    return {FEED: "Slackwater's forecast", **{each.name: each.title for each in services.energy.declarations()}}
+    return {
+        OWN_FORECASTS: "Slackwater's forecast",
+        **{each.name: each.title for each in services.energy.declarations()},
+    }

@@ -114,6 +114,16 @@ def test_slots_without_a_known_price_or_power_to_spare_are_not_offered(house: Ho
     assert len(desk.search(SlotFilter(site_id="london"))) == 4
 
 
+def test_room_that_is_kept_for_expected_load_is_neither_offered_nor_sold(house: House, desk: FlexibilityDesk) -> None:
+    house.loop.plan.reserved_kw[0, 1] = 50.0
+    house.loop.plan.reserved_kw[0, 2] = 60.5
+    offered = {slot.slot_id: slot.power_kw for slot in desk.search(SlotFilter(site_id="london"))}
+    assert offered[SLOT_ID] == 10.0
+    assert len(offered) == 6
+    with pytest.raises(Conflict, match="10 kW free, not 20 kW"):
+        desk.confirm(SLOT_ID, "buyer-1", 20)
+
+
 def test_a_booking_is_on_the_log_before_it_is_confirmed(house: House, desk: FlexibilityDesk) -> None:
     booking = desk.confirm(SLOT_ID, "buyer-1")
 

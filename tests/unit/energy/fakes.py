@@ -20,7 +20,7 @@ from core.errors import FeedError, NotFound
 from core.score import Score
 from core.series import Kind, Series
 from core.slots import SLOT, format_utc, slot_floor, slots_between
-from core.vintage import UNITS, Fetch, Quantity, RawAnswer, Vintage
+from core.vintage import OWN_FORECASTS, UNITS, Fetch, Quantity, RawAnswer, Vintage
 
 
 def utc(*parts: int) -> datetime:
@@ -58,7 +58,7 @@ class MemoryStore:
     def history(self, zone: str, quantity: Quantity, start: datetime, slots: int) -> Series:
         found = Series.missing(start, slots, UNITS[quantity], "nothing stored", start)
         for each in sorted(self.kept, key=lambda each: each.fetched_at):
-            if each.zone == zone and quantity in each.series and each.feed != "slackwater-forecast":
+            if each.zone == zone and quantity in each.series and each.feed != OWN_FORECASTS:
                 newer = each.series[quantity].window(start, slots)
                 firm = newer.kinds <= found.kinds
                 firm &= newer.kinds != Kind.MISSING

@@ -7,13 +7,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from agents.energy.outlook import FEED, HORIZON_SLOTS, Input, Outlook, Subject, derived_again
+from agents.energy.outlook import HORIZON_SLOTS, Input, Outlook, Subject, derived_again
 from core.clock import ManualClock
 from core.errors import FeedInvalid
 from core.halfhours import slot_index
 from core.series import Kind, Series
 from core.slots import SLOT, slots_between
-from core.vintage import UNITS, RawAnswer
+from core.vintage import OWN_FORECASTS, UNITS, RawAnswer
 from tests.unit.energy.fakes import MemoryStore, utc
 
 NOW = utc(2026, 11, 20, 16)
@@ -114,7 +114,7 @@ def test_a_stored_forecast_is_worked_out_again_from_its_bytes():
     outlook = world.outlook(Subject("GB-C", "price", "Europe/London", (Input("FR", "price"),)))
     outlook.refresh()
     (fetch,) = world.store.kept
-    assert fetch.feed == FEED
+    assert fetch.feed == OWN_FORECASTS
     again = derived_again(fetch)["price"]
     series = fetch.series["price"]
     assert np.array_equal(again.values, series.values)

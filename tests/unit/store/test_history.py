@@ -10,12 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.energy.outlook import FEED
 from core.series import Kind, Series, Unit
 from core.slots import SLOT
-from core.vintage import Fetch
+from core.vintage import OWN_FORECASTS, Fetch
 from store.database import Database
-from store.history import OWN_FORECASTS
 from store.vintages import VintageRepository
 from tests.unit.store.samples import T0, a_fetch, a_series, an_answer, slot
 
@@ -100,7 +98,6 @@ def test_our_own_forecast_never_enters_the_history(database: Database) -> None:
     fetch = of_kind(Kind.FORECAST, 1.0, 0)
     VintageRepository(database).add(replace(fetch, feed=OWN_FORECASTS))
     assert history(database).kinds.tolist() == [Kind.MISSING]
-    assert OWN_FORECASTS == FEED
 
 
 def test_where_nothing_was_ever_said_the_history_is_missing_and_of_no_feed(database: Database) -> None:
