@@ -224,7 +224,7 @@ class NegotiationLoop:
             scheduler.modify_job("tick", next_run_time=soon)
 
     def _lead(self) -> None:
-        """Take or keep the lead, or note that it is lost; the feeds are asked before the first tick."""
+        """Take or keep the lead, or note that it is lost; before the first tick the feeds are asked and learnt from."""
         holds = self._guarded("lead", self._lease.acquire) is True
         if holds == self._leading:
             return
@@ -234,6 +234,7 @@ class NegotiationLoop:
             return
         self._guarded("recover", self._dispatcher.recover)
         self._guarded("refresh", self._with.energy.refresh)
+        self._guarded("learn", self._with.energy.learn)
         self._leading = True
         self._bring_forward(0.0)
         if self._scheduler is not None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loguru import logger
+
 from agents.messages import EnergyQuote
 from audit.record import AnswerBody, FeedSeriesBody, FeedSnapshotBody
+from core.errors import NotFound
 from core.slots import format_utc
 from core.vintage import Fetch
 from store.vintages import VintageRepository
@@ -22,20 +25,31 @@ class Snapshots:
         """Of the answers that ``energy`` was quoted from, those not on the log yet."""
         used = {origin.fetch_id for origins in energy.origins.values() for origin in origins}
         new = sorted(fetch_id for fetch_id in used if fetch_id is not None and fetch_id not in self._recorded)
-        return [_body(self._vintages.get(fetch_id)) for fetch_id in new]
+        return [body for fetch_id in new if (body := self._described(fetch_id)) is not None]
 
     def recorded(self, bodies: Sequence[FeedSnapshotBody]) -> None:
         """These are on the log now."""
         self._recorded.update(body.fetch_id for body in bodies)
 
+    def _described(self, fetch_id: str) -> FeedSnapshotBody | None:
+        """What the store knows of an answer without opening its bodies: a damaged one must not stop the plan."""
+        try:
+            return _body(*self._vintages.described(fetch_id))
+        except NotFound as error:
+            logger.error("a plan rests on an answer that is no longer stored: {}", error)
+            return None
 
-def _body(fetch: Fetch) -> FeedSnapshotBody:
+
+def _body(fetch: Fetch, sizes: Sequence[int]) -> FeedSnapshotBody:
     return FeedSnapshotBody(
         fetch_id=fetch.fetch_id,
         feed=fetch.feed,
         zone=fetch.zone,
         fetched_at=format_utc(fetch.fetched_at),
-        answers=[AnswerBody(url=a.url, sha256=a.sha256, raw_bytes=len(a.body)) for a in fetch.answers],
+        answers=[
+            AnswerBody(url=answer.url, sha256=answer.sha256, raw_bytes=size)
+            for answer, size in zip(fetch.answers, sizes, strict=True)
+        ],
         series=[
             FeedSeriesBody(
                 quantity=quantity,

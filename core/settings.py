@@ -12,6 +12,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.job import Instant
 
+FEEDS_WITH_A_URL = (
+    "carbon_intensity",
+    "octopus",
+    "elexon",
+    "neso",
+    "open_meteo",
+    "open_meteo_archive",
+    "energy_charts",
+    "electricity_maps",
+    "watttime",
+    "ercot",
+    "entsoe",
+    "mempool",
+)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -99,6 +113,14 @@ class Settings(BaseSettings):
                 or not parts.netloc
             ):
                 raise ValueError(f"{origin!r} is no origin: write it like https://example.org or http://localhost:3000")
+        return value
+
+    @field_validator(*(f"{name}_url" for name in FEEDS_WITH_A_URL))
+    @classmethod
+    def _base_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
+            raise ValueError("a base URL is http:// or https:// and a host, without a user or a password")
         return value
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ they came from.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -95,19 +95,29 @@ def keep(connection: Connection, fetch: Fetch) -> None:
         _upsert(connection, rows)
 
 
-def firmest(connection: Connection, zone: str, quantity: Quantity, start: datetime, slots: int) -> Firmest:
-    """The firmest figures of ``slots`` slots from the slot of ``start``, MISSING where no feed ever gave one."""
+def firmest(
+    connection: Connection,
+    zone: str,
+    quantity: Quantity,
+    start: datetime,
+    slots: int,
+    feeds: Collection[str] | None = None,
+) -> Firmest:
+    """The firmest figures of ``slots`` slots from the slot of ``start``, MISSING where none of ``feeds`` ever gave one.
+
+    :param feeds: those that count; None for all.
+    """
     first_day, end_day, before = _days_around(start, slots)
     by_feed = _held(connection, history.c.feed, zone, history.c.quantity == quantity, (first_day, end_day))
     folded = _no_figures(end_day - first_day)
     owners = np.full((folded.size, SLOTS_PER_DAY), _NOBODY, dtype=np.int64)
-    feeds = tuple(sorted(by_feed))
-    for number, feed in enumerate(feeds):
+    counted = tuple(sorted(feed for feed in by_feed if feeds is None or feed in feeds))
+    for number, feed in enumerate(counted):
         days = _placed(by_feed[feed], first_day, folded.size)
         owners[_fold(folded, days, same_feed=False)] = number
     kept = slice(before, before + slots)
     values, kinds, fetched, fetch = (folded[name].reshape(-1)[kept] for name in ("values", "kinds", "fetched", "fetch"))
-    return Firmest(values, kinds, fetched, fetch, owners.reshape(-1)[kept], feeds)
+    return Firmest(values, kinds, fetched, fetch, owners.reshape(-1)[kept], counted)
 
 
 def _firmer(new: Days, held: Days, *, same_feed: bool) -> BoolArray:

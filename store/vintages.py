@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,8 +100,18 @@ class VintageRepository:
             if found is None:
                 return None
             of_it = sa.select(answers).where(answers.c.fetch_id == found.fetch_id).order_by(answers.c.position)
-            named = tuple(RawAnswer(row.url, row.content_type, b"", row.sha256) for row in connection.execute(of_it))
-            return _fetch(found, named, _series_of(connection, found))
+            return _fetch(found, tuple(map(_named, connection.execute(of_it))), _series_of(connection, found))
+
+    def described(self, fetch_id: str) -> tuple[Fetch, tuple[int, ...]]:
+        """A fetch without its bytes (``b""``), and the size of each body; :class:`core.errors.NotFound`."""
+        of_it = sa.select(answers, bodies.c.size).join(bodies).where(answers.c.fetch_id == fetch_id)
+        with self._database.reading() as connection:
+            found = connection.execute(sa.select(fetches).where(fetches.c.fetch_id == fetch_id)).first()
+            if found is None:
+                raise NotFound(f"there is no fetch {fetch_id!r}")
+            rows = connection.execute(of_it.order_by(answers.c.position)).all()
+            fetch = _fetch(found, tuple(map(_named, rows)), _series_of(connection, found))
+            return fetch, tuple(int(row.size) for row in rows)
 
     def vintages(self, feed: str, zone: str, quantity: Quantity, since: datetime, until: datetime) -> list[Vintage]:
         """Series fetched in ``[since, until]``, oldest first."""
@@ -118,13 +128,20 @@ class VintageRepository:
             Vintage(row.fetch_id, feed, zone, quantity, row.fetched_at, _series(row, row.fetched_at)) for row in rows
         ]
 
-    def history(self, zone: str, quantity: Quantity, start: datetime, slots: int) -> Series:
-        """The firmest figures ever stored for ``slots`` slots from ``start``, of any feed; MISSING elsewhere.
+    def history(
+        self,
+        zone: str,
+        quantity: Quantity,
+        start: datetime,
+        slots: int,
+        feeds: Collection[str] | None = None,
+    ) -> Series:
+        """The firmest figures ever stored for ``slots`` slots from ``start``, of ``feeds`` or any; MISSING elsewhere.
 
         ``source`` names the feeds used and ``issued_at`` is the latest fetch used (``start`` where there is none).
         """
         with self._database.reading() as connection:
-            return firmest(connection, zone, quantity, start, slots).series(quantity, start)
+            return firmest(connection, zone, quantity, start, slots, feeds).series(quantity, start)
 
     def history_fetches(self, zone: str, quantity: Quantity, start: datetime, slots: int) -> tuple[str, ...]:
         """The fetches that :meth:`history` has these figures from, oldest first; some may have been pruned."""
@@ -265,6 +282,10 @@ def _series(row: Row[Any], fetched_at: datetime) -> Series:
 def _series_of(connection: Connection, found: Row[Any]) -> dict[Quantity, Series]:
     query = sa.select(vintages).where(vintages.c.fetch_id == found.fetch_id)
     return {row.quantity: _series(row, found.fetched_at) for row in connection.execute(query)}
+
+
+def _named(row: Row[Any]) -> RawAnswer:
+    return RawAnswer(row.url, row.content_type, b"", row.sha256)
 
 
 def _answer(row: Row[Any]) -> RawAnswer:

@@ -12,7 +12,6 @@ from agents.energy.calibration import Calibration, Errors, errors_of
 from agents.energy.client import HostState
 from agents.energy.entry import Condition
 from agents.energy.feed import Declaration, FeedStatus
-from agents.energy.forecast import HalfHour, profile_forecast
 from agents.energy.live import LiveFeeds
 from agents.energy.outlook import Outlook, Subject
 from agents.energy.places import place_of
@@ -24,13 +23,11 @@ from agents.energy.zones import GB, ZONES, is_gb, require_known
 from agents.messages import EnergyQuote, Notice, Origin, WeatherQuote
 from core.clock import Clock
 from core.errors import NotFound
-from core.halfhours import london_half_hour, utc_half_hour
 from core.series import Kind, Series
 from core.slots import SLOT, slot_floor, slots_between
 from core.vintage import Fetch, Quantity
 
 QUANTITIES: tuple[Quantity, ...] = ("price", "carbon")
-HISTORY = timedelta(days=7)
 COMPARED_EVERY = timedelta(hours=24)
 STRESS_AHEAD = timedelta(days=8)
 MISSING = np.int8(Kind.MISSING)
@@ -153,8 +150,8 @@ class EnergyAgent:
     def quote(self, zones: Sequence[str], start: datetime, slots: int) -> EnergyQuote:
         """Price and carbon of ``zones`` for the ``slots`` slots from ``start``, without touching the network.
 
-        Each slot has the firmest figure there is: published, then our forecast, then last week's profile, then
-        simulated; each with the interval in which it is expected. A zone not followed yet is followed from now on.
+        Each slot has the firmest figure there is: published, then our forecast, then simulated; each with the interval
+        in which it is expected. A zone not followed yet is followed from now on.
         """
         self.watch(zones)
         window = Window(self._clock.now(), slot_floor(start), slots)
@@ -272,7 +269,9 @@ class EnergyAgent:
             return layers.series, layers.origins()
         layers = self._published(zone, quantity, window)
         if self._state(zone, quantity) != "simulated":
-            self._forecast_under(layers, zone, quantity, window)
+            issued = self._outlook.issued(zone, quantity)
+            if issued is not None and layers.has_gaps:
+                layers.under(Layers.of_book(issued, window.start, window.slots))
         if self._allow_simulated and layers.has_gaps:
             layers.under(Layers.of(self._simulated(zone, quantity, window)))
         return layers.series, layers.origins()
@@ -288,20 +287,6 @@ class EnergyAgent:
         series = self._calibration.with_interval(layers.series, calibrated, quantity, window.now)
         layers.series = replace(series, stale=self._state(zone, quantity) == "stale")
         return layers
-
-    def _forecast_under(self, layers: Layers, zone: str, quantity: Quantity, window: Window) -> None:
-        """Fill what is not published by our forecast, and what that lacks by last week's profile."""
-        issued = self._outlook.issued(zone, quantity) if layers.has_gaps else None
-        if issued is not None:
-            layers.under(Layers.of_book(issued, window.start, window.slots))
-        if not layers.has_gaps:
-            return
-        start = slot_floor(min(window.start, window.now - HISTORY))
-        known = self._sources.recent(zone, quantity, start, max(slots_between(start, window.end), 0), window.now)
-        half_hour: HalfHour = london_half_hour if is_gb(zone) else utc_half_hour
-        expected = profile_forecast(known, window.start, window.slots, half_hour, window.now)
-        if expected is not None:
-            layers.under(Layers.of(expected))
 
     def _simulated(self, zone: str, quantity: Quantity, window: Window) -> Series:
         return self._simulator.forecast(zone, quantity, window.start, window.slots, window.now)

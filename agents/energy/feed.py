@@ -6,7 +6,7 @@ again: give it the answers of a stored fetch as ``get`` and the time of that fet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -192,8 +192,16 @@ class FetchStore(Protocol):
         """Series fetched in ``[since, until]``, oldest first."""
         ...
 
-    def history(self, zone: str, quantity: Quantity, start: datetime, slots: int, /) -> Series:
-        """The firmest figures ever stored for ``slots`` slots from ``start``, of any feed; MISSING elsewhere."""
+    def history(
+        self,
+        zone: str,
+        quantity: Quantity,
+        start: datetime,
+        slots: int,
+        feeds: Collection[str] | None = None,
+        /,
+    ) -> Series:
+        """The firmest figures ever stored for ``slots`` slots from ``start``, of ``feeds`` or any; else MISSING."""
         ...
 
 

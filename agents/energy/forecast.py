@@ -37,6 +37,15 @@ def _profile(values: FloatArray, bins: IntArray) -> FloatArray:
     return np.where(counts > 0, means, fallback)
 
 
+def _half_width(values: FloatArray, lead: IntArray) -> FloatArray:
+    """Half of the interval's width at each lead (slots after the last known): what nine of ten known figures differed
+    by from those as many days before; of the furthest day back there is for leads beyond."""
+    days = range(1, values.size // SLOTS_PER_DAY) or range(1, 2)
+    apart = [np.abs(values[day * SLOTS_PER_DAY :] - values[: -day * SLOTS_PER_DAY]) for day in days]
+    widths = np.maximum.accumulate([np.quantile(each, LEVEL) if each.size else np.ptp(values) for each in apart])
+    return np.asarray(widths[np.clip(lead // SLOTS_PER_DAY, 0, len(widths) - 1)])
+
+
 def profile_forecast(
     known: Series, start: datetime, count: int, half_hour: HalfHour, issued_at: datetime
 ) -> Series | None:
@@ -47,7 +56,7 @@ def profile_forecast(
     :return: FORECAST, or None when less than a day is known: no profile can be made of that.
 
     The whole profile is shifted so that it agrees in the mean with the last known day. Intensities stay above zero. The
-    interval is as wide as the known figures lie about their profile.
+    interval is as wide as the known figures differed over as many days.
     """
     found = np.flatnonzero(known.kinds != np.int8(Kind.MISSING))
     if found.size < SLOTS_PER_DAY:
@@ -58,7 +67,8 @@ def profile_forecast(
     profile = _profile(values, bins)
     level = float(np.mean(values[-SLOTS_PER_DAY:] - profile[bins[-SLOTS_PER_DAY:]]))
     ahead = profile[_bins(slot_index(start), count, half_hour)] + level
-    half = float(np.quantile(np.abs(values - profile[bins]), LEVEL))
+    last = slot_index(known.start) + int(found[-1])
+    half = _half_width(values, np.arange(count) + slot_index(start) - last - 1)
     low, high = ahead - half, ahead + half
     if known.unit is Unit.G_PER_KWH:
         ahead, low, high = (np.maximum(each, 0.0) for each in (ahead, low, high))

@@ -168,6 +168,14 @@ class LiveFeeds:
                 return "no feed"
             return self._chosen(zone, quantity, self._clock.now()).declaration.name
 
+    def family(self, zone: str, quantity: Quantity) -> frozenset[str]:
+        """The feeds whose figures mean the same as those in use: all of that source, forecasts and past."""
+        with self._lock:
+            if (zone, quantity) not in self._serving:
+                return frozenset()
+            host = self._chosen(zone, quantity, self._clock.now()).declaration.host
+        return frozenset(d.name for _, d in self._feeds if d.host == host and quantity in d.quantities)
+
     def status(self) -> list[FeedStatus]:
         """Every feed, zone and quantity, in the order of watching."""
         now = self._clock.now()

@@ -21,12 +21,13 @@ from loguru import logger
 from agents.energy.book import Book
 from agents.energy.calibration import Published
 from agents.energy.feed import FetchStore
+from agents.energy.forecast import profile_forecast
 from core.clock import Clock
 from core.errors import FeedInvalid
-from core.halfhours import instant_of, slot_index
+from core.halfhours import instant_of, london_half_hour, slot_index, utc_half_hour
 from core.score import Score
 from core.series import FloatArray, Kind, Series
-from core.slots import SLOT, SLOTS_PER_DAY, slot_floor, slots_between
+from core.slots import LONDON, SLOT, SLOTS_PER_DAY, slot_floor, slots_between
 from core.threads import one_thread
 from core.vintage import OWN_FORECASTS, UNITS, Fetch, Quantity, RawAnswer
 from forecasting.forecaster import FIT_DAYS, PREDICT_DAYS, Fitted, fit
@@ -36,6 +37,8 @@ HORIZON_SLOTS = 8 * SLOTS_PER_DAY
 """A day more than the seven that are promised: a forecast is in use for some hours after its issue."""
 SEARCHED_BACK = timedelta(days=2)
 LEAST_DAYS = 14
+"""History from which a model is fitted; of less, last week's profile is the forecast."""
+PROFILE = {"model": "7-day-profile"}
 FORECASTS_KEPT = timedelta(days=60)
 FORECAST_LEAD_SLOTS = SLOTS_PER_DAY // 2
 """A past forecast stands for the day that begins half a day after its issue."""
@@ -158,13 +161,13 @@ class Outlook:
         if not fit_due and (line.fitted is None or not self._outdated(subject, line, now)):
             return
         history = self._history(subject, now, FIT_DAYS if fit_due else PREDICT_DAYS)
-        if history is None:
-            line.fit_due = now + RETRIED_AFTER
-            return
         if fit_due:
+            line.fit_due = now + RETRIED_AFTER
+        if history is None:
+            return
+        if fit_due and history.values.size >= LEAST_DAYS * SLOTS_PER_DAY:
             self._fit(subject, line, history, now)
-        if line.fitted is not None:
-            self._issue(subject, line, line.fitted, history, now)
+        self._issue(subject, line, history, now)
 
     def _outdated(self, subject: Subject, line: _Line, now: datetime) -> bool:
         """Whether more is known than the forecast in force was made from, and it is old or much is new."""
@@ -177,22 +180,26 @@ class Outlook:
         return more > SLOTS_PER_DAY // 2 or (more != 0 and now >= line.issued_at + ISSUED_ANEW)
 
     def _fit(self, subject: Subject, line: _Line, history: History, now: datetime) -> None:
-        """Fit anew and keep the scores; :class:`ValueError` where the history does not carry a model."""
-        line.fit_due = now + RETRIED_AFTER
+        """Fit anew and keep the scores; where the history does not carry a model, the profile serves."""
         began = time.perf_counter()
-        fitted = fit(history)
+        try:
+            fitted = fit(history)
+        except ValueError as error:
+            logger.warning("no model of {} {}: {}", subject.zone, subject.quantity, error)
+            return
         line.fitted, line.fit_due = fitted, now + self._retrain
         took = time.perf_counter() - began
         logger.debug("fitted {} to {} {} in {:.2f} s", fitted.model, subject.zone, subject.quantity, took)
         self._scores.add(fitted.scored(subject.zone, subject.quantity, now))
 
-    def _issue(self, subject: Subject, line: _Line, fitted: Fitted, history: History, now: datetime) -> None:
+    def _issue(self, subject: Subject, line: _Line, history: History, now: datetime) -> None:
+        """Make a forecast by the model, or by last week's profile while there is none, and keep it."""
         recent = _recent(history)
-        series = _predicted(fitted, recent, subject.quantity, now)
-        answers = (
-            _answer(subject, f"model/{fitted.model}", fitted.to_json()),
-            _answer(subject, "inputs", _inputs_of(recent)),
-        )
+        model = PROFILE if line.fitted is None else line.fitted.to_json()
+        series = _predicted(line.fitted, recent, subject.quantity, now)
+        if series is None:
+            return
+        answers = (_answer(subject, f"model/{model['model']}", model), _answer(subject, "inputs", _inputs_of(recent)))
         fetch = Fetch(OWN_FORECASTS, subject.zone, now, series.start, series.end, answers, {subject.quantity: series})
         self._store.add(fetch)
         book = Book.of(fetch.fetch_id, series)
@@ -201,12 +208,12 @@ class Outlook:
             line.issued_from = history.first + history.values.size
 
     def _history(self, subject: Subject, now: datetime, days: int) -> History | None:
-        """Up to the last known slot, inputs running ahead of it; None where less than two weeks is known."""
+        """Up to the last known slot, inputs running ahead of it; None where less than a day is known."""
         start = slot_floor(now - timedelta(days=days))
         slots = slot_index(now) - slot_index(start) + HORIZON_SLOTS
         target = self._known(subject.zone, subject.quantity, start, slots, now)
         found = np.flatnonzero(target.kinds < np.int8(Kind.SIMULATED))
-        if found.size < LEAST_DAYS * SLOTS_PER_DAY:
+        if found.size < SLOTS_PER_DAY:
             return None
         first, end = int(found[0]), int(found[-1]) + 1
         values = _real(target)[first:end]
@@ -243,9 +250,11 @@ def derived_again(fetch: Fetch) -> Mapping[Quantity, Series]:
         covariates = {name: _array(values) for name, values in inputs["covariates"].items()}
         values = _array(inputs["values"])
         history = History(inputs["first"], values, covariates, inputs["timezone"], inputs["floor"])
-        return {quantity: _predicted(Fitted.from_json(model), history, quantity, fetch.fetched_at)}
+        fitted = None if model == PROFILE else Fitted.from_json(model)
+        series = _predicted(fitted, history, quantity, fetch.fetched_at)
     except (KeyError, TypeError, ValueError) as error:
         raise FeedInvalid(f"{fetch.fetch_id} does not hold a forecast of ours: {error}.") from error
+    return {} if series is None else {quantity: series}
 
 
 def _real(series: Series) -> FloatArray:
@@ -266,12 +275,21 @@ def _recent(history: History) -> History:
     return replace(recent, covariates=covariates)
 
 
-def _predicted(fitted: Fitted, recent: History, quantity: Quantity, now: datetime) -> Series:
+def _predicted(fitted: Fitted | None, recent: History, quantity: Quantity, now: datetime) -> Series | None:
+    """The slots after a history, by the model or by last week's profile; None where that cannot be made."""
+    if fitted is None:
+        return _by_profile(recent, quantity, now)
     predicted = fitted.predict(recent, HORIZON_SLOTS)
     source = f"slackwater forecast {predicted.model}"
     start = instant_of(predicted.first)
     series = Series.of(start, predicted.mean, Kind.FORECAST, UNITS[quantity], source, now)
     return series.with_interval(predicted.low, predicted.high)
+
+
+def _by_profile(recent: History, quantity: Quantity, now: datetime) -> Series | None:
+    known = Series.of(instant_of(recent.first), recent.values, Kind.ESTIMATE, UNITS[quantity], "known", now)
+    half_hour = london_half_hour if recent.timezone == LONDON.key else utc_half_hour
+    return profile_forecast(known, known.end, HORIZON_SLOTS, half_hour, now)
 
 
 def _answer(subject: Subject, what: str, value: Any) -> RawAnswer:

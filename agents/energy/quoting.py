@@ -1,4 +1,4 @@
-"""One quoted series: published figures, below them our forecast, last week's profile, and where allowed simulation.
+"""One quoted series: published figures, below them our forecast, and below that simulation where it is allowed.
 
 Each slot takes the firmest figure there is, keeps its kind and interval, and remembers the stored answer it is from.
 """

@@ -66,14 +66,18 @@ class Sources:
         return series
 
     def known(self, zone: str, quantity: Quantity, start: datetime, slots: int, now: datetime) -> Series:
-        """What is known at ``now`` however long ago, from the store where it is no longer at hand."""
+        """What is known at ``now`` however long ago, from the store where it is no longer at hand.
+
+        Of what plans are made of, only figures of the source in use: others count emissions, and prices, differently.
+        """
         at_hand = self.recent(zone, quantity, start, slots, now)
         if self._live is None or self._store is None or not np.any(at_hand.kinds == MISSING):
             return at_hand
         past = slots_between(start, now)
         if past <= 0:
             return at_hand
-        stored = self._store.history(zone, quantity, start, min(past, slots))
+        feeds = self._live.family(zone, quantity) if quantity in MUST_COVER_NOW else None
+        stored = self._store.history(zone, quantity, start, min(past, slots), feeds)
         if np.all(at_hand.kinds == MISSING):
             return stored.window(start, slots)
         return at_hand.overlay(stored)

@@ -263,6 +263,7 @@ _MIX = replace(
         _NOT_RECORDED,
         "biomass, which ERCOT counts under Other, and imports over the few direct-current ties",
     ),
+    lag=timedelta(hours=2),
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from agents.messages import EnergyQuote, Origin
 from agents.snapshots import Snapshots
+from core.errors import NotFound
 from core.series import Kind, Series, Unit
 from core.vintage import Fetch, RawAnswer
 
@@ -17,9 +18,10 @@ FETCH = Fetch("octopus-agile", "GB-C", START, PRICE.start, PRICE.end, (ANSWER,),
 
 
 class Store:
-    def get(self, fetch_id: str) -> Fetch:
-        assert fetch_id == FETCH.fetch_id
-        return FETCH
+    def described(self, fetch_id: str) -> tuple[Fetch, tuple[int, ...]]:
+        if fetch_id != FETCH.fetch_id:
+            raise NotFound(f"there is no fetch {fetch_id!r}")
+        return FETCH, (len(ANSWER.body),)
 
 
 def quote(*fetch_ids: str | None) -> EnergyQuote:
@@ -51,3 +53,7 @@ def test_an_answer_is_recorded_once_and_again_only_where_recording_it_failed(sna
 
 def test_simulated_figures_need_no_snapshot(snapshots):
     assert snapshots.of(quote(None)) == []
+
+
+def test_an_answer_that_is_no_longer_stored_does_not_stop_the_plan(snapshots):
+    assert [body.fetch_id for body in snapshots.of(quote("fetch-gone", FETCH.fetch_id))] == [FETCH.fetch_id]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from core.settings import Settings
+from core.settings import FEEDS_WITH_A_URL, Settings
 
 
 @pytest.mark.parametrize("origin", ["https://example.org", "http://localhost:3000", "https://example.org:8443"])
@@ -15,3 +15,15 @@ def test_an_origin_is_a_scheme_and_a_host(origin):
 def test_what_no_browser_sends_as_an_origin_is_refused_with_an_example(origin):
     with pytest.raises(ValidationError, match=r"write it like https://example\.org"):
         Settings(_env_file=None, allowed_origins=f"https://fine.example,{origin}")
+
+
+@pytest.mark.parametrize("url", ["ftp://feed.example", "feed.example", "https://", "https://bob:secret@feed.example"])
+def test_a_base_url_that_is_none_or_carries_a_password_is_refused_without_repeating_it(url):
+    with pytest.raises(ValidationError, match="without a user or a password") as raised:
+        Settings(_env_file=None, elexon_url=url)
+    assert "secret" not in raised.value.errors()[0]["msg"]
+
+
+def test_every_base_url_is_checked():
+    urls = {name for name in Settings.model_fields if name.endswith("_url") and name != "database_url"}
+    assert urls == {f"{name}_url" for name in FEEDS_WITH_A_URL}

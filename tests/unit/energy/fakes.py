@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,10 +55,18 @@ class MemoryStore:
             if (each.feed, each.zone) == (feed, zone) and quantity in each.series and since <= each.fetched_at <= until
         ]
 
-    def history(self, zone: str, quantity: Quantity, start: datetime, slots: int) -> Series:
+    def history(
+        self,
+        zone: str,
+        quantity: Quantity,
+        start: datetime,
+        slots: int,
+        feeds: Collection[str] | None = None,
+    ) -> Series:
         found = Series.missing(start, slots, UNITS[quantity], "nothing stored", start)
         for each in sorted(self.kept, key=lambda each: each.fetched_at):
-            if each.zone == zone and quantity in each.series and each.feed != OWN_FORECASTS:
+            of_feeds = each.feed != OWN_FORECASTS and (feeds is None or each.feed in feeds)
+            if each.zone == zone and quantity in each.series and of_feeds:
                 newer = each.series[quantity].window(start, slots)
                 firm = newer.kinds <= found.kinds
                 firm &= newer.kinds != Kind.MISSING

@@ -49,9 +49,14 @@ class House:
     def recover(self):
         self.carbon.fault = self.price.fault = None
 
+    def ask(self):
+        """Ask the feeds and learn from what they say, as the loop does."""
+        self.agent.refresh()
+        self.agent.learn()
+
     def tick(self, span):
         self.clock.advance(span)
-        return self.agent.refresh()
+        self.ask()
 
     def carbon_of(self, zone="GB-C", slots=336):
         return self.agent.quote(ZONES, self.clock.now(), slots).carbon[zone]
@@ -69,7 +74,7 @@ def house():
 
 
 def test_published_figures_come_first_and_beyond_their_horizon_a_forecast_that_says_so(house):
-    house.agent.refresh()
+    house.ask()
     carbon, price = house.carbon_of(), house.price_of()
     assert carbon.start == PRESENT
     assert carbon.kinds_used() == (Kind.FORECAST,)
@@ -80,7 +85,7 @@ def test_published_figures_come_first_and_beyond_their_horizon_a_forecast_that_s
 
 def test_prices_that_end_before_carbon_are_known_to_their_true_horizon(house):
     house.price.ahead = timedelta(hours=11)
-    house.agent.refresh()
+    house.ask()
     price = house.price_of(slots=60)
     assert price.source == "price + slackwater 7-day profile"
     (status,) = [s for s in house.agent.status() if s.feed == "price" and s.zone == "GB-C"]
@@ -95,7 +100,7 @@ def test_before_any_answer_everything_is_simulated_and_said_to_be(house):
 
 
 def test_zones_without_a_live_feed_are_simulated_with_a_notice(house):
-    house.agent.refresh()
+    house.ask()
     assert house.carbon_of("DE-LU").kinds_used() == (Kind.SIMULATED,)
     notices = house.states()
     assert set(notices) == {("simulated", "simulated")}
@@ -104,7 +109,7 @@ def test_zones_without_a_live_feed_are_simulated_with_a_notice(house):
 
 
 def test_a_feed_that_goes_away_is_stale_then_simulated_and_live_again_when_it_is_back(house):
-    house.agent.refresh()
+    house.ask()
     house.fail()
     house.tick(PERIOD)
     stale = house.carbon_of()
@@ -131,7 +136,7 @@ def test_a_feed_that_goes_away_is_stale_then_simulated_and_live_again_when_it_is
 
 
 def test_after_a_recovery_the_past_that_was_missed_is_observed(house):
-    house.agent.refresh()
+    house.ask()
     house.fail()
     house.tick(timedelta(days=3))
     assert house.agent.observed("GB-C", PRESENT + timedelta(days=2, hours=1), 4)[1].kinds_used() == (Kind.SIMULATED,)
@@ -145,7 +150,7 @@ def test_after_a_recovery_the_past_that_was_missed_is_observed(house):
 def test_in_mode_live_nothing_is_simulated_for_gb_and_slots_without_figures_stay_missing():
     house = House(live_only=True)
     house.fail()
-    house.agent.refresh()
+    house.ask()
     assert house.carbon_of().kinds_used() == (Kind.MISSING,)
     assert house.carbon_of("DE-LU").kinds_used() == (Kind.SIMULATED,)
     assert house.states()["carbon", "never"].zones == ("GB-C", "GB-J")
@@ -159,7 +164,7 @@ def test_in_mode_live_nothing_is_simulated_for_gb_and_slots_without_figures_stay
 
 
 def test_only_slots_that_have_ended_are_observed(house):
-    house.agent.refresh()
+    house.ask()
     price, carbon = house.agent.observed("GB-C", PRESENT - 2 * SLOT, 5)
     assert price.kinds.tolist() == [Kind.SETTLED] * 2 + [Kind.MISSING] * 3
     assert carbon.kinds.tolist() == [Kind.ESTIMATE] * 2 + [Kind.MISSING] * 3
@@ -169,14 +174,14 @@ def test_only_slots_that_have_ended_are_observed(house):
 
 
 def test_past_slots_that_a_live_feed_did_not_give_stay_missing(house):
-    house.agent.refresh()
+    house.ask()
     for series in house.agent.observed("GB-C", PRESENT - timedelta(days=9), 48):
         assert series.kinds_used() == (Kind.MISSING,)
 
 
 def test_a_notice_counts_from_the_first_of_its_zones(house):
     house.fail()
-    house.agent.refresh()
+    house.ask()
     house.tick(PERIOD)
     house.agent.watch(("GB-A",))
     notice = house.states()["carbon", "simulated"]
@@ -185,10 +190,10 @@ def test_a_notice_counts_from_the_first_of_its_zones(house):
 
 
 def test_observing_asks_the_store_only_for_what_is_not_at_hand(house):
-    house.agent.refresh()
+    house.ask()
     asked = []
     history = house.store.history
-    house.store.history = lambda *period: asked.append(period[2:]) or history(*period)
+    house.store.history = lambda *period: asked.append(period[2:4]) or history(*period)
     house.agent.observed("GB-C", PRESENT - timedelta(days=2), 96)
     assert asked == []
     house.agent.observed("GB-C", PRESENT - timedelta(days=8), 96)
@@ -196,7 +201,7 @@ def test_observing_asks_the_store_only_for_what_is_not_at_hand(house):
 
 
 def test_older_slots_are_observed_from_the_stored_vintages(house):
-    house.agent.refresh()
+    house.ask()
     for _ in range(14):
         house.tick(timedelta(days=1))
     _, carbon = house.agent.observed("GB-C", PRESENT - timedelta(days=5), 48)
@@ -213,7 +218,7 @@ def test_the_past_of_a_simulated_zone_is_its_outturn(house):
 def test_a_zone_asked_for_later_is_followed_from_then_on(house):
     house.agent.quote(("GB-A",), NOW, 4)
     assert house.agent.zones() == (*ZONES, "GB-A")
-    house.agent.refresh()
+    house.ask()
     assert house.agent.quote(("GB-A",), NOW, 4).carbon["GB-A"].source == "carbon"
 
 
@@ -241,7 +246,9 @@ def replay(tmp_path_factory):
 
 
 def replaying(replay, now):
-    return agent_of(ManualClock(now), ("GB-C", "DE-LU", "CL-SIC", "IS"), replay=replay)
+    agent = agent_of(ManualClock(now), ("GB-C", "DE-LU", "CL-SIC", "IS"), replay=replay)
+    agent.learn()
+    return agent
 
 
 def test_in_mode_replay_recorded_zones_are_replayed_and_the_rest_simulated(replay):
@@ -285,7 +292,7 @@ def test_every_slot_quoted_has_a_value_in_every_mode_that_may_simulate(replay, o
         house = House()
         if mode == "failing":
             house.fail()
-        house.agent.refresh()
+        house.ask()
         agent, now = house.agent, PRESENT
     quote = agent.quote(agent.zones(), now + SLOT * offset, slots)
     for series in (*quote.price.values(), *quote.carbon.values()):
@@ -303,7 +310,7 @@ def test_thirteen_zones_over_a_week_are_quoted_in_less_than_50_milliseconds():
 
 
 def test_quotes_are_whole_while_the_figures_are_being_renewed(house):
-    house.agent.refresh()
+    house.ask()
     seen, stop = [], threading.Event()
 
     def read():
@@ -326,8 +333,7 @@ def test_quotes_are_whole_while_the_figures_are_being_renewed(house):
 
 def test_a_forecast_of_ours_fills_what_is_not_published_and_every_slot_names_its_answer():
     house = House(first_history=timedelta(days=28))
-    house.agent.refresh()
-    house.agent.learn()
+    house.ask()
     quote = house.agent.quote(ZONES, house.clock.now(), 336)
     published, ours = quote.origins["GB-C", "price"]
     assert (published.source, published.first, published.last) == ("price", 0, 22)
@@ -343,7 +349,7 @@ def test_a_forecast_of_ours_fills_what_is_not_published_and_every_slot_names_its
 @given(st.integers(-100, 300), st.integers(1, 300))
 def test_the_origins_of_a_quote_cover_each_slot_once(offset, slots):
     house = House()
-    house.agent.refresh()
+    house.ask()
     quote = house.agent.quote(ZONES, PRESENT + SLOT * offset, slots)
     for zone in ZONES:
         for origins in (quote.origins[zone, "price"], quote.origins[zone, "carbon"]):
@@ -351,7 +357,7 @@ def test_the_origins_of_a_quote_cover_each_slot_once(offset, slots):
 
 
 def test_published_forecasts_have_an_interval_and_settled_prices_are_certain(house):
-    house.agent.refresh()
+    house.ask()
     quote = house.agent.quote(ZONES, house.clock.now(), 48)
     low, high = quote.carbon["GB-C"].interval
     assert (low < quote.carbon["GB-C"].values).all()
@@ -363,7 +369,7 @@ def test_published_forecasts_have_an_interval_and_settled_prices_are_certain(hou
 
 def test_a_forecast_answer_that_is_too_old_is_not_used():
     house = House(use_for=timedelta(hours=6))
-    house.agent.refresh()
+    house.ask()
     house.fail()
     house.tick(timedelta(hours=7))
     assert house.carbon_of().kinds_used() == (Kind.SIMULATED,)

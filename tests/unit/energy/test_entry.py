@@ -181,3 +181,21 @@ def test_a_restart_takes_up_the_last_answer():
     assert condition(subject, NOW + SLOT) == ("live", NOW)
     assert subject.statuses(NOW)[0].fetch_id == last.fetch_id
     assert subject.next_try == NOW + PERIOD
+
+
+def test_each_quantity_has_the_age_of_its_own_figures():
+    subject = entry(use_for=timedelta(hours=12))
+    both = fetch([1] * 96)
+    shares = Series.of(NOW, np.full(96, 50.0), Kind.FORECAST, UNITS["share_wind"], "s", NOW)
+    subject.succeeded(replace(both, series={**both.series, "share_wind": shares}), ())
+    later = NOW + timedelta(days=1)
+    subject.succeeded(fetch([1] * 96, start=later, issued_at=later), ())
+    assert condition(subject, later) == ("live", later)
+    assert len(subject.book("share_wind", later).series) == 0, "its last figures are a day old"
+
+
+def test_a_source_whose_figures_lag_behind_as_a_rule_is_live_all_the_same():
+    subject = entry(lag=timedelta(hours=2))
+    subject.succeeded(fetch([1] * 2, start=NOW - 3 * SLOT), ())
+    assert condition(subject, NOW)[0] == "live"
+    assert condition(subject, NOW + timedelta(hours=2))[0] == "simulated"

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from agents.energy.client import HostBusy, HostUnreachable
-from agents.energy.feed import Finding, Flag
+from agents.energy.feed import Fetched, Finding, Flag
 from agents.energy.live import LiveFeeds
 from core.clock import ManualClock
 from core.errors import FeedInvalid, FeedUnreachable
@@ -125,6 +125,45 @@ def test_bytes_that_gave_no_figures_are_kept_with_the_reason(house):
     kept = [fetch for fetch in house.store.kept if fetch.feed == "odd"]
     assert len(kept) == 3
     assert all("not what was asked for" in fetch.error and fetch.answers and not fetch.series for fetch in kept)
+
+
+def test_a_fault_of_one_feed_s_own_is_shown_and_costs_the_others_nothing(house):
+    class Buggy(ScriptedFeed):
+        def fetch(self, ask):
+            raise TypeError("unhashable type: 'list'")
+
+    house.live = house.restarted(Buggy("demand", name="buggy"))
+    house.live.refresh()
+    assert house.states("carbon") == house.states("price") == ["live"] * 3
+    errors = {status.error for status in house.live.status() if status.feed == "buggy"}
+    assert all("could not read its answer: TypeError" in error for error in errors)
+
+
+def test_an_answer_without_any_figures_is_no_answer(house):
+    class Empty(ScriptedFeed):
+        def fetch(self, ask):
+            return Fetched({})
+
+    house.live = house.restarted(Empty("demand", name="empty"))
+    house.live.refresh()
+    assert all("no figures at all" in s.error for s in house.live.status() if s.feed == "empty")
+
+
+def test_a_quantity_that_no_feed_gives_any_more_is_missing_and_not_an_error(house):
+    house.live = house.restarted(ScriptedFeed("demand", name="grid", zones=("GB-A",)))
+    house.live.refresh()
+    del house.live._serving["GB-A", "demand"]
+    assert house.live.book("GB-A", "demand") is None
+    assert house.live.condition("GB-A", "demand").state == "never"
+    assert house.live.name("GB-A", "demand") == "no feed"
+
+
+def test_the_feeds_of_one_source_are_a_family_and_those_of_another_are_not(house):
+    past = ScriptedFeed("carbon", name="past", host="carbon.example", past_only=True, ahead=-timedelta(days=1))
+    other = ScriptedFeed("carbon", name="other", host="other.example")
+    house.live = house.restarted(past, other)
+    house.live.refresh()
+    assert house.live.family("GB-C", "carbon") == {"carbon", "past"}
 
 
 def test_what_cannot_be_stored_is_not_used_and_is_asked_for_again():

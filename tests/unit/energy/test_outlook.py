@@ -72,8 +72,23 @@ def test_a_forecast_begins_where_the_published_figures_end_and_has_an_interval()
     assert np.abs(series.values - swinging(series.start, len(series))).mean() < 0.02
 
 
-def test_less_than_two_weeks_make_no_forecast():
+def test_of_less_than_two_weeks_last_weeks_profile_is_the_forecast_and_is_stored_like_one():
     world = World(days=9)
+    outlook = world.outlook()
+    outlook.refresh()
+    series = outlook.issued("GB-C", "price").series
+    assert series.source == "slackwater 7-day profile"
+    assert series.start == world.until
+    (fetch,) = world.store.kept
+    again = derived_again(fetch)["price"]
+    assert np.array_equal(again.values, series.values)
+    assert np.array_equal(again.high, series.high)
+    assert world.scores == []
+
+
+def test_less_than_a_day_makes_no_forecast():
+    world = World(days=0)
+    world.until = NOW + timedelta(hours=10)
     outlook = world.outlook()
     outlook.refresh()
     assert outlook.issued("GB-C", "price") is None

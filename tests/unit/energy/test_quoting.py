@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from agents.energy.book import Book
@@ -44,3 +46,9 @@ def test_intervals_are_laid_with_their_figures():
     layers.under(Layers.of(weaker))
     low, high = layers.series.interval
     assert (low.tolist(), high.tolist()) == ([1.0, 4.0], [1.0, 6.0])
+
+
+def test_a_forecast_laid_under_stale_figures_is_stale_too():
+    layers = Layers.of(replace(series([NAN, NAN], Kind.MISSING, "feed"), stale=True))
+    layers.under(Layers.of(series([5.0, 5.0], Kind.FORECAST, "model")))
+    assert layers.series.stale

@@ -11,7 +11,7 @@ from agents.energy.feed import Ask, Fetched
 from agents.energy.reading import json_of
 from agents.energy.reread import Rereader
 from agents.energy.terms import ADDRESS, FIELDS, settings_of, terms_of
-from core.errors import FeedInvalid
+from core.errors import FeedInvalid, StoreUnavailable
 from core.instance import Instance, SiteInstance
 from core.series import Kind, Series, Unit
 from core.settings import Settings
@@ -104,3 +104,20 @@ def test_settings_that_cannot_be_read_are_refused():
     odd = RawAnswer.of(ADDRESS, "application/json", b'{"eur_gbp": -1}')
     with pytest.raises(FeedInvalid, match="settings that cannot be read"):
         settings_of(replace(stored(0.25), answers=(odd,)))
+
+
+def test_a_body_that_can_no_longer_be_read_or_was_exchanged_shows_and_stops_nothing():
+    class Damaged(MemoryStore):
+        def get(self, fetch_id):
+            raise StoreUnavailable("the stored body has become another")
+
+    fetch = stored(0.25)
+    (odd,) = Rereader(Damaged(), (FEED,)).round(body(fetch), instance(*[0.25] * 6)).mismatches
+    assert "StoreUnavailable" in odd.why
+
+    class Exchanged(MemoryStore):
+        def get(self, fetch_id):
+            return stored(0.25, b'{"price":  0.25}')
+
+    (odd,) = Rereader(Exchanged(), (FEED,)).round(body(fetch), instance(*[0.25] * 6)).mismatches
+    assert "it was changed" in odd.why

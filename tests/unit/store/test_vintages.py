@@ -347,3 +347,17 @@ def test_a_year_of_half_hours_loads_and_is_queried_at_once(database: Database, d
     assert np.array_equal(series.values, np.concatenate([fetch.series["carbon"].values for fetch in year]))
     assert loaded < 0.5, "loading a year takes about 0.1 s"
     assert queried < 0.1, "a query of a year on a new connection takes about 0.01 s"
+
+
+def test_a_fetch_is_described_without_opening_its_bodies(database: Database) -> None:
+    vintages = VintageRepository(database)
+    fetch = a_fetch()
+    fetch_id = vintages.add(fetch)
+    with database.writing() as connection:
+        connection.execute(sa.update(bodies).values(body=b"damaged"))
+    described, sizes = vintages.described(fetch_id)
+    assert described.fetch_id == fetch_id
+    assert [answer.sha256 for answer in described.answers] == [answer.sha256 for answer in fetch.answers]
+    assert sizes == tuple(len(answer.body) for answer in fetch.answers)
+    with pytest.raises(NotFound):
+        vintages.described("fetch-unknown")
