@@ -25,7 +25,8 @@ class SiteAgent:
     """Speaks for all sites.
 
     :param seed: of the simulated weather and of the simulated meters.
-    :param zones: grid zones that have prices and carbon; a site elsewhere is refused. None: any zone is taken.
+    :param zones: grid zones that have prices and carbon; a site elsewhere is refused, and one that is stored already
+        takes no part. None: any zone is taken.
     :param retrain_hours: time after which the models of the own load are fitted anew.
     """
 
@@ -44,8 +45,8 @@ class SiteAgent:
         self._load = LoadForecaster(clock, SimulatedMeters(clock, seed), retrain_hours)
 
     def sites(self) -> tuple[Site, ...]:
-        """All sites, in the order of the store."""
-        return tuple(self._repository.all())
+        """All sites in zones that have figures, in the order of the store."""
+        return tuple(site for site in self._repository.all() if self._zones is None or site.zone in self._zones)
 
     def get(self, site_id: str) -> Site:
         """One site; :class:`NotFound`."""

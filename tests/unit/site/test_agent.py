@@ -170,3 +170,9 @@ def test_an_asset_elsewhere_is_refused_with_the_places_there_are() -> None:
     assert agent.change_asset(asset.model_copy(update={"region": "IS"})).region == "IS"
     with pytest.raises(NotFound):
         agent.change_asset(asset.model_copy(update={"asset_id": "other"}))
+
+
+def test_a_stored_site_in_a_zone_that_is_not_enabled_takes_no_part() -> None:
+    agent = make_agent(frozenset({"GB-C", "IS"}))
+    assert {site.zone for site in agent.sites()} == {"GB-C", "IS"}
+    assert set(agent.quote(START, 4).zones) == {"GB-C", "IS"}
