@@ -94,30 +94,30 @@ def round_body(
 
 
 def _feeds(facts: Facts) -> list[FeedUse]:
-    uses = []
+    """Price and carbon of every zone, and the weather of every site that has some."""
+    energy = facts.energy
+    quoted: list[tuple[str, Quantity, Series]] = []
     for zone in sorted(set(facts.zone_of.values())):
-        quoted: tuple[tuple[Quantity, Series], ...] = (
-            ("price", facts.energy.price[zone]),
-            ("carbon", facts.energy.carbon[zone]),
-        )
-        for quantity, series in quoted:
-            uses.append(
-                FeedUse.model_validate(
-                    {
-                        "zone": zone,
-                        "quantity": quantity,
-                        "source": series.source,
-                        "issued_at": format_utc(series.issued_at),
-                        "kinds": [kind.label for kind in series.kinds_used()],
-                        "stale": series.stale,
-                        "origins": [
-                            {"first": o.first, "last": o.last, "source": o.source, "fetch_id": o.fetch_id}
-                            for o in facts.energy.origins.get((zone, quantity), ())
-                        ],
-                    }
-                )
-            )
-    return uses
+        quoted += [(zone, "price", energy.price[zone]), (zone, "carbon", energy.carbon[zone])]
+    quoted += [(site, "temperature", energy.weather[site]) for site in sorted(energy.weather)]
+    return [_feed_use(facts, *use) for use in quoted]
+
+
+def _feed_use(facts: Facts, place: str, quantity: Quantity, series: Series) -> FeedUse:
+    return FeedUse.model_validate(
+        {
+            "zone": place,
+            "quantity": quantity,
+            "source": series.source,
+            "issued_at": format_utc(series.issued_at),
+            "kinds": [kind.label for kind in series.kinds_used()],
+            "stale": series.stale,
+            "origins": [
+                {"first": o.first, "last": o.last, "source": o.source, "fetch_id": o.fetch_id}
+                for o in facts.energy.origins.get((place, quantity), ())
+            ],
+        }
+    )
 
 
 def award_body(

@@ -235,10 +235,9 @@ class NegotiationLoop:
         self._guarded("recover", self._dispatcher.recover)
         self._guarded("refresh", self._with.energy.refresh)
         self._guarded("learn", self._with.energy.learn)
+        self._guarded("learn", self._keep_load_scores)
         self._leading = True
         self._bring_forward(0.0)
-        if self._scheduler is not None:
-            self._scheduler.modify_job("learn", next_run_time=SYSTEM.now())
 
     def _refresh(self) -> None:
         if self._leading:

@@ -7,7 +7,7 @@ intensities in gCO2/kWh; headroom is at the meter, job power is IT power before 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from core.instance import CounterOffer, Run
@@ -47,6 +47,8 @@ class EnergyQuote:
     :param origins: by zone and quantity, the stored answers that the figures come from; together they cover each slot
         that has a figure exactly once.
     :param stress: by zone, how strained the grid is, 0 to 1; zones without such figures are absent.
+    :param weather: by site, the outdoor temperature that its cooling was reckoned with, as far as a feed gave it; its
+        origins stand under the site and ``temperature``.
     """
 
     issued_at: datetime
@@ -57,6 +59,7 @@ class EnergyQuote:
     notices: tuple[Notice, ...] = ()
     origins: Mapping[tuple[str, Quantity], tuple[Origin, ...]] = field(default_factory=dict)
     stress: Mapping[str, Series] = field(default_factory=dict)
+    weather: Mapping[str, Series] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,20 @@ class WeatherQuote:
 
     :param temperature: dry bulb, °C, by site id.
     :param humidity: relative humidity, %, by site id.
+    :param origins: by site id, the stored answers that both come from.
     """
 
     temperature: Mapping[str, Series]
     humidity: Mapping[str, Series]
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
+
+
+def with_weather(energy: EnergyQuote, weather: WeatherQuote) -> EnergyQuote:
+    """The quote with the weather that the sites were quoted with, so that a round can name all it rests on."""
+    named: dict[tuple[str, Quantity], tuple[Origin, ...]] = {
+        (site, "temperature"): origins for site, origins in weather.origins.items()
+    }
+    return replace(energy, weather=weather.temperature, origins={**energy.origins, **named})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from agents.evidence import Facts, award_body, refusal_body, round_body
 from agents.job.agent import JobAgent
 from agents.job.arrivals import ArrivalForecaster, ExpectedLoad
 from agents.job.demand import Demand
-from agents.messages import Counter, EnergyQuote
+from agents.messages import Counter, EnergyQuote, with_weather
 from agents.negotiation import Effort, Outcome
 from agents.proposal import Figures, demands, figures, instance_of, planned_kw, rows_of, worth_between
 from agents.reckoning import Reckoning
@@ -164,7 +164,7 @@ class Tick:
         sites = self._with.sites.sites()
         weather = self._with.energy.weather({s.site_id: (s.latitude, s.longitude) for s in sites}, start, slots)
         capacity = self._with.sites.quote(start, slots, weather)
-        energy = self._with.energy.quote(capacity.zones, start, slots)
+        energy = with_weather(self._with.energy.quote(capacity.zones, start, slots), weather)
         bookings = self._with.bookings.active(start, start + SLOT * slots)
         return energy, figures(energy, capacity, bookings), frozenset(b.booking_id for b in bookings)
 

@@ -139,10 +139,13 @@ class OriginBody(Body):
 
 
 class FeedUse(Body):
-    """A series that the round used: whose, how old, of what kinds, and from which stored answers."""
+    """A series that the round used: whose, how old, of what kinds, and from which stored answers.
+
+    ``zone`` is a grid zone, or for the temperature that cooling was reckoned with a site.
+    """
 
     zone: str
-    quantity: Literal["price", "carbon"]
+    quantity: Literal["price", "carbon", "temperature"]
     source: str
     issued_at: Time
     kinds: list[str]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from agents.energy.book import runs
 from agents.energy.calibration import Calibration, Errors, errors_of
 from agents.energy.client import HostState
 from agents.energy.entry import Condition
@@ -194,6 +195,7 @@ class EnergyAgent:
         """Outdoor conditions at each site's latitude and longitude; sites without a weather feed are absent."""
         temperature: dict[str, Series] = {}
         humidity: dict[str, Series] = {}
+        origins: dict[str, tuple[Origin, ...]] = {}
         if self._live is not None:
             keys = {site: place_of(*where) for site, where in places.items()}
             self._live.watch(dict.fromkeys(keys.values()))
@@ -206,7 +208,8 @@ class EnergyAgent:
                     book = self._sources.book(place, quantity)
                     if book is not None:
                         found[site] = book.series.window(slot_floor(start), slots)
-        return WeatherQuote(temperature, humidity)
+                        origins[site] = runs(book.origins(start, slots), book.answers)
+        return WeatherQuote(temperature, humidity, origins)
 
     def stress(self, zones: Sequence[str], start: datetime, slots: int) -> dict[str, Series]:
         """How strained the grid of each of ``zones`` is, 0 to 1; zones without such figures are absent."""

@@ -20,7 +20,7 @@ from agents.energy.outlook import derived_again
 from agents.energy.terms import ADDRESS, settings_of
 from core.errors import FeedError, NotFound, StoreUnavailable
 from core.instance import Instance, SiteInstance
-from core.series import Series
+from core.series import FloatArray, Series
 from core.slots import SLOT
 from core.vintage import OWN_FORECASTS, Fetch, Quantity
 from store.vintages import VintageRepository
@@ -69,13 +69,17 @@ class Rereader:
         self._read: dict[str, Mapping[Quantity, Series] | str] = {}
 
     def round(self, body: Mapping[str, Any], instance: Instance) -> Reread:
-        """Compare a round's record and its instance with the stored bytes."""
+        """Compare a round's record and its instance with the stored bytes.
+
+        Prices and carbon are compared with what was planned with; weather, of which a plan holds only what cooling it
+        needs, with what was read at first.
+        """
         compared = unstored = 0
         found: list[Mismatch] = []
         by_zone = {site.region: site for site in instance.sites}
         for use in body["feeds"]:
             site = by_zone.get(use["zone"])
-            if site is None:
+            if site is None and use["quantity"] in FIELDS:
                 continue
             for origin in use["origins"]:
                 count = min(origin["last"], instance.slots) - origin["first"]
@@ -84,6 +88,7 @@ class Rereader:
                 else:
                     compared += count
                     found += self._mismatches(site, use, origin, instance)
+            found += _uncovered(use, instance)
         return Reread(compared, unstored, tuple(found))
 
     def again(self, fetch: Fetch) -> Mapping[Quantity, Series]:
@@ -113,13 +118,24 @@ class Rereader:
                 self._read[fetch_id] = f"{type(error).__name__}: {error}"
         return self._read[fetch_id]
 
+    def _first_read(self, fetch_id: str, quantity: Quantity, start: datetime, count: int) -> FloatArray:
+        """What was read from a fetch when it came, (count,); NaN where that is lost."""
+        try:
+            series = self._vintages.described(fetch_id)[0].series[quantity]
+        except (NotFound, KeyError):
+            return np.full(count, np.nan)
+        return series.window(start, count).values
+
     def _mismatches(
-        self, site: SiteInstance, use: Mapping[str, Any], origin: Mapping[str, Any], instance: Instance
+        self, site: SiteInstance | None, use: Mapping[str, Any], origin: Mapping[str, Any], instance: Instance
     ) -> list[Mismatch]:
         first, last = origin["first"], min(origin["last"], instance.slots)
-        planned = np.array(getattr(site, FIELDS[use["quantity"]])[first:last])
-        series = self._series(origin["fetch_id"])
         start = instance.start + SLOT * first
+        series = self._series(origin["fetch_id"])
+        if site is not None and use["quantity"] in FIELDS:
+            planned = np.array(getattr(site, FIELDS[use["quantity"]])[first:last])
+        else:
+            planned = self._first_read(origin["fetch_id"], use["quantity"], start, last - first)
         if isinstance(series, str) or use["quantity"] not in series:
             why = series if isinstance(series, str) else f"its bytes hold no {use['quantity']}"
             return [Mismatch(use["zone"], use["quantity"], start, origin["fetch_id"], float(planned[0]), None, why)]
@@ -131,6 +147,18 @@ class Rereader:
             )
             for at in np.flatnonzero(~(np.abs(read - planned) <= TOLERANCE))
         ]  # fmt: skip
+
+
+def _uncovered(use: Mapping[str, Any], instance: Instance) -> list[Mismatch]:
+    """Slots of which a record does not say where their figures are from; weather may be simulated in part."""
+    told = np.zeros(instance.slots, dtype=np.bool_)
+    for origin in use["origins"]:
+        told[origin["first"] : origin["last"]] = True
+    if use["quantity"] not in FIELDS or told.all():
+        return []
+    slot = instance.start + SLOT * int(np.argmin(told))
+    why = f"the record names no origin of {int((~told).sum())} slots"
+    return [Mismatch(use["zone"], use["quantity"], slot, "", float("nan"), None, why)]
 
 
 def _by_name(feeds: Sequence[Feed]) -> dict[str, Feed]:

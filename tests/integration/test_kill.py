@@ -37,7 +37,7 @@ class Submitter:
                     "flexibility_type": ("deferrable", "pausable", "throttlable")[len(self.accepted) % 3],
                     "duration_hours": 0.5,
                     "power_kw": 5,
-                    "latest_finish": format_utc(self.now + timedelta(hours=8)),
+                    "latest_finish": format_utc(self.now + timedelta(hours=16)),
                 }
                 try:
                     answer = session.post(f"{self.url}/api/jobs", json=body, timeout=10)
@@ -90,7 +90,7 @@ def torn(folder: Path) -> bool:
 
 
 def await_ends(url: str, accepted: list[str]) -> dict[str, str]:
-    """State of every job once all have ended: their windows are eight hours long, which is 16 s."""
+    """State of every job once all have ended: their windows are sixteen hours long, which is 32 s."""
     deadline = time.monotonic() + 60
     while True:
         found = requests.get(f"{url}/api/jobs", params={"limit": 500}, timeout=30).json()

@@ -26,6 +26,7 @@ def signals(upstream, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.setenv("ENABLED_REGIONS", "GB-C")
     monkeypatch.setattr("commands.signals.PATIENCE_S", 0.0)
+    monkeypatch.setattr(app, "log_to_stderr", lambda level: None)  # the log of the other tests stays as it is
 
     def run(*words: str) -> tuple[int, str]:
         status = app.main(["signals", *words])

@@ -44,6 +44,10 @@ class MemoryStore:
                 return fetch
         raise NotFound(f"no fetch {fetch_id}")
 
+    def described(self, fetch_id: str) -> tuple[Fetch, tuple[int, ...]]:
+        fetch = self.get(fetch_id)
+        return fetch, tuple(len(answer.body) for answer in fetch.answers)
+
     def latest(self, feed: str, zone: str) -> Fetch | None:
         found = [each for each in self.kept if (each.feed, each.zone, each.error) == (feed, zone, None)]
         return max(found, key=lambda each: each.fetched_at, default=None)

@@ -121,3 +121,35 @@ def test_a_body_that_can_no_longer_be_read_or_was_exchanged_shows_and_stops_noth
 
     (odd,) = Rereader(Exchanged(), (FEED,)).round(body(fetch), instance(*[0.25] * 6)).mismatches
     assert "it was changed" in odd.why
+
+
+def test_a_record_that_does_not_say_where_all_its_figures_are_from_shows():
+    fetch = stored(0.25)
+    record = body(fetch)
+    record["feeds"][0]["origins"].pop()
+    store = MemoryStore()
+    store.add(fetch)
+    (odd,) = Rereader(store, (FEED,)).round(record, instance(*[0.25] * 6)).mismatches
+    assert odd.why == "the record names no origin of 2 slots"
+    assert odd.slot == NOW + timedelta(hours=2)
+
+
+class WeatherFeed(ScriptedFeed):
+    """Reads one temperature for all slots out of its one body."""
+
+    def fetch(self, ask: Ask) -> Fetched:
+        degrees = json_of(ask.get("https://feed.example/weather"), "weather")["degrees"]
+        return Fetched({"temperature": Series.of(NOW, [degrees] * 8, Kind.FORECAST, Unit.CELSIUS, "w", ask.now)})
+
+
+@pytest.mark.parametrize(("in_bytes", "odd"), [(11.0, 0), (12.0, 6)])
+def test_the_weather_that_cooling_was_reckoned_with_is_read_again_too(in_bytes, odd):
+    answers = (RawAnswer.of("https://feed.example/weather", "application/json", b'{"degrees": %f}' % in_bytes),)
+    first_read = Series.of(NOW, [11.0] * 8, Kind.FORECAST, Unit.CELSIUS, "w", NOW)
+    fetch = Fetch("weather", "51,0", NOW, NOW, NOW + timedelta(hours=4), answers, {"temperature": first_read})
+    store = MemoryStore()
+    store.add(fetch)
+    origins = [{"first": 0, "last": 6, "source": "w", "fetch_id": fetch.fetch_id}]
+    record = {"feeds": [{"zone": "s1", "quantity": "temperature", "origins": origins}]}
+    found = Rereader(store, (WeatherFeed("temperature", name="weather"),)).round(record, instance(*[0.25] * 6))
+    assert (found.compared, len(found.mismatches)) == (6, odd)
