@@ -5,15 +5,19 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint format types imports bench bench-signals assets lock clean
+.PHONY: help run test test-slow check lint format types imports bench bench-peers bench-signals assets lock clean
 
 PYTHON ?=
 PYTEST_FLAGS ?=
+BENCH_FLAGS ?=
 
 python := .venv/bin/python
+# As many processes as cores, up to eight; tests/conftest.py says what stays together.
+pytest := $(python) -m pytest --numprocesses auto --maxprocesses 8 --no-loadscope-reorder -rs
 pip_install := $(python) -m pip install --quiet --disable-pip-version-check --require-hashes
 pip_compile := CUSTOM_COMPILE_COMMAND="make lock" $(python) -m piptools compile --quiet --generate-hashes \
 	--allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+peers := cats emhass flexmeasures
 asset_sources := $(wildcard web/assets/*.mjs web/assets/package*.json web/assets/src/*)
 
 help: ## list the targets
@@ -22,14 +26,17 @@ help: ## list the targets
 run: .venv/.compiled web/static/.built ## install, build the assets, serve on http://127.0.0.1:5000
 	$(python) app.py serve
 
-test: .venv/.dev .venv/.compiled web/static/.built ## run all tests, with coverage of lines and branches
+test: .venv/.dev .venv/.compiled web/static/.built ## run all tests but the slow ones, with coverage of lines and branches
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| echo "No Chromium: browser tests will be skipped. Debian, Ubuntu: apt-get install chromium" >&2
 	@$(python) -c 'import socket; socket.create_connection(("127.0.0.1", 5432), 1)' 2>/dev/null \
 		|| echo "No PostgreSQL on 127.0.0.1:5432: its store tests will be skipped, unless SLACKWATER_TEST_POSTGRES names one." >&2
-	$(python) -m pytest --cov --cov-report=term -rs $(PYTEST_FLAGS)
+	$(pytest) -m "not slow" --cov --cov-report=term $(PYTEST_FLAGS)
 
-check: lint types imports test ## lint, types, import rules and all tests: what CI runs
+test-slow: .venv/.dev .venv/.compiled ## run the slow tests, which CI runs after the others
+	$(pytest) -m slow $(PYTEST_FLAGS)
+
+check: lint types imports test ## lint, types, import rules and tests: what CI runs, before test-slow
 
 lint: .venv/.dev ## ruff: rules and format
 	$(python) -m ruff check .
@@ -45,8 +52,10 @@ types: .venv/.dev ## mypy, strict
 imports: .venv/.dev ## import-linter: dependencies point inward
 	.venv/bin/lint-imports
 
-bench: .venv/.compiled ## plan seeded instances and let the independent referee judge the plans
-	$(python) -m benchmarks
+bench: .venv/.dev .venv/.compiled ## compare plans with those of others; writes docs/benchmarks.md (BENCH_FLAGS=--quick)
+	$(python) -m benchmarks $(BENCH_FLAGS)
+
+bench-peers: $(peers:%=.venv-peers/%/.done) ## install the peers of PyPI for make bench, 3 GB in .venv-peers
 
 bench-signals: .venv/.run ## score the forecasts on recorded figures, walking forward; what feeds cost
 	$(python) -m benchmarks.signals
@@ -60,7 +69,7 @@ lock: .venv/.dev ## resolve requirements*.txt anew into the locks, with hashes
 	$(pip_compile) --upgrade --output-file requirements-node.lock requirements-node.txt
 
 clean: ## remove what make made; the data in var/ stays
-	rm -rf .venv web/static web/assets/node_modules .coverage htmlcov
+	rm -rf .venv .venv-peers web/static web/assets/node_modules .coverage htmlcov
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -81,6 +90,12 @@ clean: ## remove what make made; the data in var/ stays
 .venv/.dev: .venv/.run requirements-dev.lock
 	@echo "Installing the tools (requirements-dev.lock)"
 	@$(pip_install) -r requirements-dev.lock
+	@touch $@
+
+.venv-peers/%/.done: benchmarks/peers/requirements-%.txt | .venv/.python
+	@echo "Installing $* into .venv-peers/$*"
+	@$(python) -m venv --clear .venv-peers/$*
+	@.venv-peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 # npm of the machine where it is recent enough, else the one of the PyPI wheel, inside .venv.

@@ -24,8 +24,11 @@ from core.slots import slot_floor
 
 if TYPE_CHECKING:
     from agents.solver import Solver
+    from agents.tick import Parties, Terms
+    from audit.log import AuditLog
     from commands.house import House
     from core.site import Site
+    from store.repositories import Repositories
 
 VERSION = "0.1.0"
 
@@ -48,88 +51,85 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     ``sites`` are added to the store where it does not have them yet.
     """
     from agents.advisor.build import build_advisor
+    from agents.loop import NegotiationLoop
+    from agents.site.dispatch import Dispatcher
+    from audit.log import AuditLog
+    from beckn.desk import FlexibilityDesk
+    from commands.house import House
+    from store.lease import LeaderLease
+    from store.repositories import Repositories
+
+    data = settings.data_dir
+    data.mkdir(parents=True, exist_ok=True)
+    store = Repositories.at(settings.resolved_database_url)
+    store.sites.seed(sites)
+    log = AuditLog.open(data / "decisions.jsonl", clock=clock, actor=f"slackwater/{VERSION}")
+    parties = _parties(settings, clock, store, log, solver)
+    dispatcher = Dispatcher(clock, store.jobs, store.ledger, log, parties.sites, data / "jobs", settings.seed)
+    lease = LeaderLease(store.database, "loop")
+    loop = NegotiationLoop(parties, _terms(settings), dispatcher, lease, settings.tick_seconds)
+    desk = FlexibilityDesk(clock, loop, parties.sites, store.bookings, log, lambda: loop.request_tick("booking"))
+    return House(
+        settings=settings,
+        clock=clock,
+        database=store.database,
+        energy=parties.energy,
+        sites=parties.sites,
+        jobs=parties.jobs,
+        ledger=store.ledger,
+        ticks=store.ticks,
+        bookings=store.bookings,
+        vintages=store.vintages,
+        scores=store.scores,
+        log=log,
+        solver=solver,
+        dispatcher=dispatcher,
+        loop=loop,
+        desk=desk,
+        advisor=build_advisor(settings),
+    )
+
+
+def _parties(settings: Settings, clock: Clock, store: Repositories, log: AuditLog, solver: Solver) -> Parties:
+    """The agents, and what they share: those who meet at a tick."""
     from agents.energy.build import build_energy, enabled_zones
     from agents.energy.zones import ZONES
     from agents.job.agent import JobAgent
     from agents.job.arrivals import ArrivalForecaster
-    from agents.loop import NegotiationLoop
-    from agents.negotiation import Effort
     from agents.site.agent import SiteAgent
-    from agents.site.dispatch import Dispatcher
-    from agents.tick import Parties, Terms
-    from audit.log import AuditLog
-    from beckn.desk import FlexibilityDesk
-    from commands.house import House
-    from store.bookings import BookingRepository
-    from store.database import Database
-    from store.jobs import JobRepository
-    from store.lease import LeaderLease
-    from store.ledger import LedgerRepository
-    from store.scores import ScoreRepository
-    from store.sites import SiteRepository
-    from store.ticks import TickRepository
-    from store.vintages import VintageRepository
+    from agents.tick import Parties
 
-    data = settings.data_dir
-    data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.resolved_database_url)
-    database.migrate()
-    site_rows, job_rows = SiteRepository(database), JobRepository(database)
-    site_rows.seed(sites)
-    ledger, ticks, bookings = LedgerRepository(database), TickRepository(database), BookingRepository(database)
-    log = AuditLog.open(data / "decisions.jsonl", clock=clock, actor=f"slackwater/{VERSION}")
-    zones = tuple(dict.fromkeys(site.zone for site in site_rows.all()))
-    vintages = VintageRepository(database)
-    scores = ScoreRepository(database)
-    energy = build_energy(settings, clock, vintages, scores, zones)
-    site_agent = SiteAgent(
-        clock, site_rows, settings.seed, enabled_zones(settings, tuple(ZONES)), settings.retrain_hours
+    zones = tuple(dict.fromkeys(site.zone for site in store.sites.all()))
+    enabled = enabled_zones(settings, tuple(ZONES))
+    return Parties(
+        clock=clock,
+        energy=build_energy(settings, clock, store.vintages, store.scores, zones),
+        sites=SiteAgent(clock, store.sites, settings.seed, enabled, settings.retrain_hours),
+        jobs=JobAgent(clock=clock, jobs=store.jobs, sites=store.sites, commands_enabled=settings.commands_enabled),
+        arrivals=ArrivalForecaster(store.jobs),
+        ledger=store.ledger,
+        bookings=store.bookings,
+        ticks=store.ticks,
+        vintages=store.vintages,
+        scores=store.scores,
+        log=log,
+        solver=solver,
     )
-    jobs = JobAgent(clock=clock, jobs=job_rows, sites=site_rows, commands_enabled=settings.commands_enabled)
-    dispatcher = Dispatcher(clock, job_rows, ledger, log, site_agent, data / "jobs", settings.seed)
-    parties = Parties(
-        clock,
-        energy,
-        site_agent,
-        jobs,
-        ArrivalForecaster(job_rows),
-        ledger,
-        bookings,
-        ticks,
-        vintages,
-        scores,
-        log,
-        solver,
-    )
-    effort = Effort(time_limit_s=settings.solve_seconds)
-    terms = Terms(
-        settings.carbon_price_gbp_per_tonne,
-        settings.seed,
-        effort,
-        data / "instances",
-        settings.keep_answers_days,
-        settings.reserve_for_spikes,
-    )
-    loop = NegotiationLoop(parties, terms, dispatcher, LeaderLease(database, "loop"), settings.tick_seconds)
-    desk = FlexibilityDesk(clock, loop, site_agent, bookings, log, lambda: loop.request_tick("booking"))
-    return House(
-        settings,
-        clock,
-        database,
-        energy,
-        site_agent,
-        jobs,
-        ledger,
-        ticks,
-        bookings,
-        vintages,
-        scores,
-        log,
-        solver,
-        dispatcher,
-        loop,
-        desk,
-        build_advisor(settings),
+
+
+def _terms(settings: Settings) -> Terms:
+    """What the operator has set for every tick."""
+    from agents.negotiation import Effort
+    from agents.tick import Terms
+
+    return Terms(
+        carbon_price_gbp_per_tonne=settings.carbon_price_gbp_per_tonne,
+        seed=settings.seed,
+        effort=Effort(time_limit_s=settings.solve_seconds),
+        instances=settings.data_dir / "instances",
+        keep_answers_days=settings.keep_answers_days,
+        reserve_for_spikes=settings.reserve_for_spikes,
+        move_cost_gbp=settings.move_cost_gbp,
     )
 
 
@@ -151,33 +151,39 @@ def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     url = argparse.ArgumentParser(add_help=False)
     url.add_argument("--url", help="the server (default: http://HOST:PORT of the settings)")
     url.add_argument("--json", action="store_true", help="print JSON for a program to read")
-    submit = commands.add_parser("submit", parents=[url], help="submit a job to the running server")
-    submit.add_argument("name", help="what people call the job")
-    submit.add_argument("--hours", type=float, required=True, help="duration at full power")
-    power = submit.add_mutually_exclusive_group(required=True)
-    power.add_argument("--kw", type=float, help="IT power in kW")
-    power.add_argument("--gpus", type=int, help="GPU count instead of --kw")
-    submit.add_argument("--deadline", required=True, help="ISO 8601 with offset, or +HOURS from now, such as +24")
-    submit.add_argument("--earliest", help="ISO 8601 with offset (default: now)")
-    kinds, tiers = [kind.value for kind in FlexibilityType], [tier.value for tier in Tier]
-    submit.add_argument(
-        "--kind", default="deferrable", choices=kinds, help="what may be done to it (default deferrable)"
-    )
-    submit.add_argument(
-        "--tier", default="standard", choices=tiers, help="how dear it is to leave out (default standard)"
-    )
-    submit.add_argument("--tenant", default="default", help="whose job it is (default: default)")
-    submit.add_argument("--region", action="append", default=[], help="allowed site, grid zone or country; repeatable")
-    submit.add_argument("--max-price", type=float, help="GBP/kWh in any slot used")
-    submit.add_argument("--max-carbon", type=float, help="gCO2/kWh in any slot used")
+    job = _job_arguments()
+    submit = commands.add_parser("submit", parents=[url, job], help="submit a job to the running server")
     submit.add_argument("--wait", action="store_true", help="follow the job until it ends")
-    submit.add_argument("--dry-run", action="store_true", help="only say what it would cost now and at best")
-    submit.add_argument("run", nargs="*", metavar="-- COMMAND", help="argument vector to run at the slot")
+    quote = commands.add_parser("quote", parents=[url, job], help="say what a job would cost by several deadlines")
+    quote.add_argument(
+        "--by", action="append", default=[], help="a deadline to price, like --deadline; repeatable (default: a ladder)"
+    )
     jobs = commands.add_parser("jobs", parents=[url], help="list jobs, or show or cancel one")
     jobs.add_argument("job_id", nargs="?", help="show this job")
     jobs.add_argument("--status", help="only jobs in this state")
     jobs.add_argument("--cancel", action="store_true", help="cancel the job named")
     commands.add_parser("tick", parents=[url], help="negotiate now, on the running server")
+
+
+def _job_arguments() -> argparse.ArgumentParser:
+    """What describes a job, to submit or to quote."""
+    job = argparse.ArgumentParser(add_help=False)
+    job.add_argument("name", help="what people call the job")
+    job.add_argument("--hours", type=float, required=True, help="duration at full power")
+    power = job.add_mutually_exclusive_group(required=True)
+    power.add_argument("--kw", type=float, help="IT power in kW")
+    power.add_argument("--gpus", type=int, help="GPU count instead of --kw")
+    job.add_argument("--deadline", required=True, help="ISO 8601 with offset, or +HOURS from now, such as +24")
+    job.add_argument("--earliest", help="ISO 8601 with offset (default: now)")
+    kinds, tiers = [kind.value for kind in FlexibilityType], [tier.value for tier in Tier]
+    job.add_argument("--kind", default="deferrable", choices=kinds, help="what may be done to it (default deferrable)")
+    job.add_argument("--tier", default="standard", choices=tiers, help="how dear it is to leave out (default standard)")
+    job.add_argument("--tenant", default="default", help="whose job it is (default: default)")
+    job.add_argument("--region", action="append", default=[], help="allowed site, grid zone or country; repeatable")
+    job.add_argument("--max-price", type=float, help="GBP/kWh in any slot used")
+    job.add_argument("--max-carbon", type=float, help="gCO2/kWh in any slot used")
+    job.add_argument("run", nargs="*", metavar="-- COMMAND", help="argument vector to run at the slot")
+    return job
 
 
 def _natural(text: str) -> int:

@@ -11,29 +11,28 @@ from datetime import datetime
 from importlib.metadata import version
 
 from accounting.baselines import POLICY
-from agents.messages import Award, Counter, EnergyQuote, Option
+from agents.messages import Award, Counter, EnergyQuote
 from agents.negotiation import Outcome
 from agents.proposal import Expected
+from agents.reasoning import award_reason, explanation_body, offer_bodies, option_bodies
 from audit.record import (
-    CounterOfferBody,
     DecisionBody,
     FeedUse,
     NegotiationRoundBody,
-    OptionBody,
     RoundBody,
     RunBody,
     SitePriceBody,
     SolverBody,
     dec,
 )
-from core.instance import Instance, Plan
+from core.explanation import Explanation
+from core.instance import Instance
 from core.job import Job
 from core.ledger import SlotEntry, Totals
+from core.plan import Plan
 from core.series import LEVEL, Series
 from core.slots import SLOT, format_utc
 from core.vintage import Quantity
-
-MOST_OPTIONS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,10 @@ class Facts:
     energy: EnergyQuote
     tenant_commit: Callable[[str], str]
     zone_of: Mapping[str, str]
+
+    def at(self, slot: int) -> str:
+        """The start of a slot of the plan as text."""
+        return format_utc(self.start + SLOT * slot)
 
 
 def plan_digest(plan: Plan) -> str:
@@ -125,21 +128,21 @@ def award_body(
     job: Job,
     award: Award,
     moved: bool,
-    options: Sequence[Option],
+    explanation: Explanation,
     rows: Sequence[SlotEntry],
     baseline: Sequence[SlotEntry],
     expected: Expected,
 ) -> DecisionBody:
     """The record of a job's place in the plan: a first award, or a move."""
     totals = Totals.of(rows)
-    shown = _options(facts, options)
+    shown = option_bodies(explanation, facts.at)
     chosen = next((body.option_id for body in shown if body.reject_code is None), None)
     return DecisionBody(
         **_common(facts, job, baseline),
         verdict="move" if moved else "award",
         site_id=award.site_id,
-        runs=[RunBody(start=_at(facts, a), end=_at(facts, b), power_kw=dec(power, 6)) for a, b, power in award.runs],
-        reason=award_reason(award, options),
+        runs=[RunBody(start=facts.at(a), end=facts.at(b), power_kw=dec(power, 6)) for a, b, power in award.runs],
+        reason=award_reason(explanation),
         options=shown,
         chosen_id=chosen,
         counter_offers=[],
@@ -152,6 +155,7 @@ def award_body(
         carbon_high_kg=dec(expected.carbon_high_kg, 6),
         data_kinds=_kinds([*rows, *baseline]),
         sources=_sources(facts, {award.site_id, *(row.site_id for row in baseline)}),
+        explanation=explanation_body(explanation, facts.at),
     )
 
 
@@ -160,42 +164,25 @@ def refusal_body(
     job: Job,
     counter: Counter,
     withdrawn: bool,
-    options: Sequence[Option],
+    explanation: Explanation | None,
     baseline: Sequence[SlotEntry],
 ) -> DecisionBody:
-    """The record of a job that the plan does not serve: a counter-offer, or a place withdrawn."""
-    shown = _options(facts, options)
-    sites = {option.site for option in options} or set(facts.zone_of)
+    """The record of a job that the plan does not serve: a counter-offer, or a place withdrawn.
+
+    :param explanation: None for a job that is not in the plan's instance any more.
+    """
+    shown = option_bodies(explanation, facts.at) if explanation else []
+    sites = {option.site_id for option in shown} or set(facts.zone_of)
     return DecisionBody(
         **_common(facts, job, baseline),
         verdict="withdraw" if withdrawn else "counter",
         runs=[],
         reason=counter.reason,
         options=shown,
-        counter_offers=[
-            CounterOfferBody(change=offer.change, extra_gbp=dec(offer.extra_gbp, 6)) for offer in counter.offers
-        ],
+        counter_offers=offer_bodies(explanation.offers if explanation else counter.offers, facts.at),
         data_kinds=_quoted_kinds(facts, sites),
         sources=_sources(facts, sites),
-    )
-
-
-def award_reason(award: Award, options: Sequence[Option]) -> str:
-    """Why here and why then, from the options at the final prices."""
-    taken = next((option for option in options if option.reject is None), None)
-    others = [option for option in options if option.reject is not None]
-    if taken is None or not others:
-        return f"{award.site_id} is the only site that can take it in its window"
-    nearest = min(others, key=lambda option: option.priced_gbp)
-    extra = nearest.priced_gbp - taken.priced_gbp
-    if extra >= 0:
-        return (
-            f"{award.site_id} is the cheapest at the final prices, energy, carbon and scarcity counted; "
-            f"the next best is {nearest.site} at GBP {extra:.2f} more"
-        )
-    return (
-        f"{nearest.site} would be GBP {-extra:.2f} cheaper but has no whole block of headroom left; "
-        f"{award.site_id} is the best that fits"
+        explanation=explanation_body(explanation, facts.at) if explanation else None,
     )
 
 
@@ -213,27 +200,6 @@ def _common(facts: Facts, job: Job, baseline: Sequence[SlotEntry]) -> dict[str, 
         "baseline_carbon_kg": dec(totals.carbon_kg, 6) if known else None,
         "round_seq_id": facts.round_id,
     }
-
-
-def _options(facts: Facts, options: Sequence[Option]) -> list[OptionBody]:
-    return [
-        OptionBody(
-            option_id=f"opt-{number}",
-            site_id=option.site,
-            start=_at(facts, option.start_slot),
-            end=_at(facts, option.end_slot),
-            energy_kwh=dec(option.energy_kwh, 6),
-            cost_gbp=dec(option.cost_gbp, 6),
-            carbon_kg=dec(option.carbon_kg, 6),
-            feasible=option.reject not in ("no_headroom", "no_whole_headroom"),
-            reject_code=option.reject,
-        )
-        for number, option in enumerate(options[:MOST_OPTIONS], start=1)
-    ]
-
-
-def _at(facts: Facts, slot: int) -> str:
-    return format_utc(facts.start + SLOT * slot)
 
 
 def _kinds(rows: Sequence[SlotEntry]) -> list[str]:

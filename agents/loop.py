@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -19,16 +19,17 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
 from agents.job.arrivals import ExpectedLoad
+from agents.quotes.quote import Quote, quote
 from agents.site.dispatch import Dispatcher
 from agents.site.underway import DispatchReport
-from agents.standing import Preview, StandingPlan, Window, preview
+from agents.standing import StandingPlan, Waiting, waiting
 from agents.tick import LEAST_HORIZON, Parties, Terms, Tick
 from core.clock import SystemClock
 from core.errors import PlanTooLate, SlackwaterError, Unavailable
 from core.job import JobRequest
 from core.ledger import TickRecord
 from core.score import Score
-from core.slots import SLOT, slot_ceil, slots_between
+from core.slots import SLOT, slot_ceil
 
 DEBOUNCE_S = 0.2
 RETRY_S = 15.0
@@ -177,14 +178,26 @@ class NegotiationLoop:
         """Load that nobody has submitted yet and that may come within two days."""
         return self._tick.expected(self._with.clock.now())
 
-    def preview(self, request: JobRequest) -> Preview:
-        """What a job would cost now and at best against the standing plan; nothing is stored."""
+    def waiting(self, job_id: str) -> Waiting | None:
+        """When the plan in force has room for a job that waits; None where it does not know, or serves it."""
+        explainer = self._tick.explainer
+        return None if explainer is None else waiting(explainer, job_id)
+
+    def quote(self, request: JobRequest, deadlines: Sequence[datetime] | None = None) -> Quote:
+        """What a job would cost by each of ``deadlines`` against the plan in force; nothing is stored.
+
+        :raises InputError: it would not be accepted, or a deadline is too far off.
+        :raises Unavailable: this process has no plan in force.
+        """
         job = self._with.jobs.drafted(request)
-        sites = self._with.jobs.allowed_sites(job, self._with.sites.sites())
-        plan = self.standing()
-        if job.window_end > plan.start + SLOT * plan.slots:
-            plan = self._tick.quoted(plan.start, slots_between(plan.start, job.window_end))
-        return preview(job, sites, plan, self._terms.carbon_price_gbp_per_tonne)
+        book = self._tick.book
+        if book is None or (self._scheduler is not None and not self._leading):
+            raise Unavailable(
+                "no plan is in force here to quote against",
+                remedy="The process that leads makes one soon after its start: ask again then, or ask that one.",
+            )
+        sites = self._with.jobs.allowed_sites(job, book.sites)
+        return quote(job, sites, book, self._with.clock.now(), self._plan_start(), deadlines)
 
     def _plan_start(self) -> datetime:
         """The first slot that a plan begun now can still decide: twice the time of the last tick must be left."""
@@ -282,4 +295,4 @@ class NegotiationLoop:
         return None
 
 
-__all__ = ["LoopStatus", "NegotiationLoop", "Preview", "StandingPlan", "Window"]
+__all__ = ["LoopStatus", "NegotiationLoop", "StandingPlan", "Waiting"]

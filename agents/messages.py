@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from core.instance import CounterOffer, Run
+from core.instance import Run
+from core.plan import CounterOffer
 from core.series import FloatArray, KindArray, Series
 from core.vintage import Quantity
 
@@ -139,18 +140,3 @@ class RoundSummary:
     bound_gbp: float
     master_gbp: float
     bids: int
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """From the job agent: its best course at one site at the final prices; ``reject`` says why it was not taken."""
-
-    job: str
-    site: str
-    start_slot: int
-    end_slot: int
-    energy_kwh: float
-    cost_gbp: float
-    carbon_kg: float
-    priced_gbp: float
-    reject: str | None

@@ -15,7 +15,7 @@ import numpy as np
 
 from agents.job.demand import Demand, committed_rows, demand
 from agents.messages import CapacityQuote, EnergyQuote
-from core.instance import Instance, SiteInstance
+from core.instance import Course, Instance, SiteInstance
 from core.job import Job
 from core.ledger import Booking, Leg, SlotEntry
 from core.series import BoolArray, FloatArray, Kind, KindArray
@@ -99,22 +99,39 @@ def booked_kw(bookings: Sequence[Booking], capacity: CapacityQuote) -> FloatArra
 
 
 def planned_kw(rows: Sequence[SlotEntry], figures: Figures) -> FloatArray:
-    """(S, T): what planned rows draw at the meters."""
-    total = np.zeros_like(figures.headroom_kw)
+    """(S, T): what planned rows draw at the meters; rows at other sites or in other slots are left out."""
+    slots = [slots_between(figures.start, row.slot_start) for row in rows]
+    runs = [(row.site_id, slot, slot + 1, row.power_kw) for row, slot in zip(rows, slots, strict=True)]
+    known = frozenset(figures.site_ids)
+    return _drawn_kw([run for run in runs if run[0] in known and 0 <= run[1] < figures.slots], figures)
+
+
+def drawn_kw(courses: Sequence[Course], figures: Figures) -> FloatArray:
+    """(S, T): what courses draw at the meters."""
+    return _drawn_kw([(course.site, *run) for course in courses for run in course.runs], figures)
+
+
+def _drawn_kw(runs: Sequence[tuple[str, int, int, float]], figures: Figures) -> FloatArray:
+    """(S, T) at the meters: what runs ``(site, first slot, last slot, IT kW)`` draw."""
+    drawn = np.zeros_like(figures.headroom_kw)
+    if not runs:
+        return drawn
     place = {site_id: number for number, site_id in enumerate(figures.site_ids)}
-    kept = [
-        (place[row.site_id], slot, row.power_kw)
-        for row in rows
-        if row.site_id in place and 0 <= (slot := slots_between(figures.start, row.slot_start)) < figures.slots
-    ]
-    if kept:
-        sites, slots, power = (np.array(column) for column in zip(*kept, strict=True))
-        np.add.at(total, (sites, slots), power * figures.pue[sites, slots])
-    return total
+    sites, firsts, lasts, powers = zip(*runs, strict=True)
+    lengths = np.subtract(lasts, firsts)
+    before = np.cumsum(lengths) - lengths
+    site = np.repeat([place[name] for name in sites], lengths)
+    slot = np.arange(lengths.sum()) + np.repeat(firsts - before, lengths)
+    np.add.at(drawn, (site, slot), np.repeat(powers, lengths) * figures.pue[site, slot])
+    return drawn
 
 
 def demands(
-    jobs: Sequence[Job], rows: Sequence[SlotEntry], sites_of: Mapping[str, tuple[str, ...]], figures: Figures
+    jobs: Sequence[Job],
+    rows: Sequence[SlotEntry],
+    sites_of: Mapping[str, tuple[str, ...]],
+    figures: Figures,
+    move_cost_gbp: float = 0.0,
 ) -> dict[str, Demand]:
     """The demand of every open job, by job id.
 
@@ -132,7 +149,8 @@ def demands(
         if begun and begun[0].site_id not in priced:
             continue
         sites = tuple(site for site in sites_of[job.job_id] if site in priced and roomy[site] >= _least_kw(job))
-        found[job.job_id] = demand(job, by_job[job.job_id], sites, figures.start, figures.slots)
+        own = by_job[job.job_id]
+        found[job.job_id] = demand(job, own, sites, figures.start, figures.slots, move_cost_gbp)
     return found
 
 
@@ -189,13 +207,7 @@ def worth_between(figures: Figures, site: int, runs: Sequence[tuple[int, int, fl
 def instance_of(figures: Figures, wanted: Mapping[str, Demand], carbon_price_gbp_per_tonne: float) -> Instance:
     """The instance file of one tick. Headroom always covers what is frozen: the site has promised it."""
     frozen = [demand.frozen for demand in wanted.values() if demand.frozen is not None]
-    place = {site_id: number for number, site_id in enumerate(figures.site_ids)}
-    held = np.zeros_like(figures.headroom_kw)
-    for part in frozen:
-        for first, last, power_kw in part.runs:
-            row = place[part.site]
-            held[row, first:last] += power_kw * figures.pue[row, first:last]
-    headroom = np.maximum(figures.unsold_kw, held)
+    headroom = np.maximum(figures.unsold_kw, drawn_kw(frozen, figures))
     return Instance(
         name=f"tick {format_utc(figures.start)}",
         start=figures.start,

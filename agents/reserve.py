@@ -15,11 +15,12 @@ from loguru import logger
 from agents.job.arrivals import ExpectedLoad
 from agents.job.demand import VALUE_GBP_PER_KWH
 from agents.negotiation import Effort
-from agents.proposal import Figures, instance_of
+from agents.proposal import Figures, drawn_kw, instance_of
 from agents.solver import Solver
 from core.errors import PlanError
-from core.instance import Assignment, Instance, JobInstance
+from core.instance import Instance, JobInstance
 from core.job import Tier
+from core.plan import Assignment
 from core.series import FloatArray
 from core.slots import SLOT_HOURS, slots_between
 
@@ -64,17 +65,6 @@ def bidders_of(expected: Sequence[ExpectedLoad], figures: Figures) -> tuple[JobI
         if sites and first >= 0 and last - first >= load.duration_slots:
             found.append(_bidder(f"expected-{number}", load, sites, first, last))
     return tuple(found)
-
-
-def drawn_kw(assignments: Sequence[Assignment], figures: Figures) -> FloatArray:
-    """(S, T) at the meter: what assignments draw."""
-    drawn = np.zeros_like(figures.headroom_kw)
-    place = {site_id: row for row, site_id in enumerate(figures.site_ids)}
-    for assignment in assignments:
-        row = place[assignment.site]
-        for first, last, power_kw in assignment.runs:
-            drawn[row, first:last] += power_kw * figures.pue[row, first:last]
-    return drawn
 
 
 def _beside(instance: Instance, sites: tuple[object, ...], bidders: tuple[JobInstance, ...]) -> Instance:

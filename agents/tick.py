@@ -17,12 +17,14 @@ from pathlib import Path
 
 from agents.energy.agent import EnergyAgent
 from agents.evidence import Facts, award_body, refusal_body, round_body
+from agents.explanation.explainer import Explainer
 from agents.job.agent import JobAgent
 from agents.job.arrivals import ArrivalForecaster, ExpectedLoad
 from agents.job.demand import Demand
-from agents.messages import Counter, EnergyQuote, with_weather
+from agents.messages import Award, Counter, EnergyQuote, with_weather
 from agents.negotiation import Effort, Outcome
 from agents.proposal import Figures, demands, figures, instance_of, planned_kw, rows_of, worth_between
+from agents.quotes.book import WEEK, QuoteBook, Week
 from agents.reckoning import Reckoning
 from agents.reserve import reserved_kw
 from agents.site.agent import SiteAgent
@@ -33,10 +35,13 @@ from audit.log import AuditLog
 from audit.record import Body
 from core.clock import Clock
 from core.errors import PlanTooLate
-from core.instance import Assignment, Instance, Plan
+from core.explanation import Explanation
+from core.instance import Instance
 from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry, TickRecord
+from core.plan import Assignment, Plan
 from core.series import FloatArray
+from core.site import Site
 from core.slots import SLOT, SLOTS_PER_DAY, slots_between
 from store.bookings import BookingRepository
 from store.ledger import LedgerRepository
@@ -76,19 +81,24 @@ class Terms:
     instances: Path
     keep_answers_days: float = 60.0
     reserve_for_spikes: bool = True
+    move_cost_gbp: float = 0.05
 
 
 @dataclass(slots=True)
 class _Table:
     """What lies on the table of one tick."""
 
+    sites: tuple[Site, ...]
     jobs: list[Job]
     rows: list[SlotEntry]
     figures: Figures
     energy: EnergyQuote
     wanted: dict[str, Demand]
     booked: frozenset[str]
+    week: Week
     baseline: dict[str, list[SlotEntry]] = field(default_factory=dict)
+    made: dict[str, list[SlotEntry]] = field(default_factory=dict)
+    explained: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 class Tick:
@@ -105,6 +115,10 @@ class Tick:
         self._snapshots = Snapshots(parties.vintages)
         self.standing: StandingPlan | None = None
         """the plan in force since the last tick; it changes only with the lock held"""
+        self.book: QuoteBook | None = None
+        """what new jobs are quoted against; it changes with the plan"""
+        self.explainer: Explainer | None = None
+        """explains that plan; None where nothing was negotiated"""
 
     def run(self, trigger: str, plan_start: datetime) -> TickRecord:
         """Plan from ``plan_start`` on and put the plan in force.
@@ -122,27 +136,36 @@ class Tick:
             kept = self._reserved(table, started, ())
             with self._lock:
                 record = self._record(tick_id, trigger, started, table, None, None, 0.0)
-                self.standing = self._standing(table, Kept({}, kept), record)
+                self._put_in_force(table, Kept({}, kept), record)
+                self.explainer = None
             return record
         instance = instance_of(table.figures, table.wanted, self._terms.carbon_price_gbp_per_tonne)
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
         kept = self._reserved(table, started, outcome.plan.assignments)
+        explainer = Explainer(instance, outcome.plan)
+        table.made = _made(table.figures, outcome.awards)
+        table.explained = explainer.explain(self._changed(table, outcome))
         with self._lock:
-            return self._commit(tick_id, trigger, started, table, instance, outcome, kept)
+            record = self._commit(tick_id, trigger, started, table, instance, outcome, kept)
+            self.explainer = explainer
+            return record
 
     def _reserved(self, table: _Table, now: datetime, planned: Sequence[Assignment]) -> FloatArray:
         """(S, T): room kept for expected load beside what is planned, where the operator wants that."""
-        expected = self.expected(now) if self._terms.reserve_for_spikes else ()
+        expected = self._expected(table.sites, now) if self._terms.reserve_for_spikes else ()
         carbon_price = self._terms.carbon_price_gbp_per_tonne
         return reserved_kw(expected, table.figures, planned, self._with.solver, carbon_price)
 
     def expected(self, now: datetime) -> tuple[ExpectedLoad, ...]:
         """Load that may be submitted within two days."""
-        return self._with.arrivals.expected(self._with.sites.sites(), now, LEAST_HORIZON)
+        return self._expected(self._with.sites.sites(), now)
+
+    def _expected(self, sites: tuple[Site, ...], now: datetime) -> tuple[ExpectedLoad, ...]:
+        return self._with.arrivals.expected(sites, now, LEAST_HORIZON)
 
     def quoted(self, start: datetime, slots: int) -> StandingPlan:
         """What the agents quote, beside what the ledger has planned; nothing is decided."""
-        _, quoted, _ = self._quotes(start, slots)
+        _, quoted, _ = self._quotes(self._with.sites.sites(), start, slots)
         coming = self._with.ledger.entries(leg=Leg.PLAN, start=start)
         return standing_of(quoted, planned_kw(coming, quoted), None)
 
@@ -151,17 +174,19 @@ class Tick:
         jobs = self._with.jobs.open_jobs()
         last = max((slots_between(start, job.window_end) for job in jobs), default=0)
         slots = max(LEAST_HORIZON, last)
-        energy, quoted, booked = self._quotes(start, slots)
+        sites = self._with.sites.sites()
+        energy, quoted, booked = self._quotes(sites, start, slots)
         open_ids = {job.job_id for job in jobs}
         earliest = min((job.submitted_at for job in jobs), default=start)
         rows = [row for row in self._with.ledger.entries(leg=Leg.PLAN, start=earliest) if row.job_id in open_ids]
-        sites = self._with.sites.sites()
         sites_of = {job.job_id: self._with.jobs.allowed_sites(job, sites) for job in jobs}
-        wanted = demands(jobs, rows, sites_of, quoted)
-        return _Table(jobs, rows, quoted, energy, wanted, booked)
+        wanted = demands(jobs, rows, sites_of, quoted, self._terms.move_cost_gbp)
+        ahead, week, _ = self._quotes(sites, start, max(WEEK, slots))
+        return _Table(sites, jobs, rows, quoted, energy, wanted, booked, Week(sites, week, ahead.stress))
 
-    def _quotes(self, start: datetime, slots: int) -> tuple[EnergyQuote, Figures, frozenset[str]]:
-        sites = self._with.sites.sites()
+    def _quotes(
+        self, sites: tuple[Site, ...], start: datetime, slots: int
+    ) -> tuple[EnergyQuote, Figures, frozenset[str]]:
         weather = self._with.energy.weather({s.site_id: (s.latitude, s.longitude) for s in sites}, start, slots)
         capacity = self._with.sites.quote(start, slots, weather)
         energy = with_weather(self._with.energy.quote(capacity.zones, start, slots), weather)
@@ -179,7 +204,7 @@ class Tick:
             job.job_id: f"its window closed before it could be placed: {job.reason or 'no room'}" for job in late
         }
         ended = [Counter(job.job_id, reasons[job.job_id]) for job in late]
-        bodies = [refusal_body(facts, job, end, True, (), ()) for job, end in zip(late, ended, strict=True)]
+        bodies = [refusal_body(facts, job, end, True, None, ()) for job, end in zip(late, ended, strict=True)]
         self._with.log.append_all([("decision", body) for body in bodies])
         for job in late:
             self._with.jobs.give_up(job, reasons[job.job_id])
@@ -215,37 +240,44 @@ class Tick:
         waiting = {counter.job_id: counter.reason for counter in outcome.counters}
         self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
         record = self._record(tick_id, trigger, started, table, outcome, log_records[len(seen)].seq, churn)
-        self.standing = self._standing(table, Kept(scarcity_of(outcome.plan), reserved), record)
+        self._put_in_force(table, Kept(scarcity_of(outcome.plan), reserved), record)
         return record
 
     def _facts(self, tick_id: str, table: _Table) -> Facts:
         zone_of = dict(zip(table.figures.site_ids, table.figures.zones, strict=True))
         return Facts(tick_id, table.figures.start, table.energy, self._with.log.commit, zone_of)
 
+    def _changed(self, table: _Table, outcome: Outcome) -> list[str]:
+        """Jobs whose course, or the reason why they have none, is not the standing one: those are recorded."""
+        jobs, standing = {job.job_id: job for job in table.jobs}, _coming(table)
+        moved = [job_id for job_id, rows in table.made.items() if standing.get(job_id) != _course(rows)]
+        refused = [
+            counter.job_id
+            for counter in outcome.counters
+            if counter.job_id in standing or self._told(jobs[counter.job_id]) != counter.reason
+        ]
+        return moved + refused
+
     def _decide(self, tick_id: str, table: _Table, outcome: Outcome) -> tuple[list[SlotEntry], list[Body], float]:
         """The plan's rows, the decisions that differ from the standing ones, and the churn."""
         facts, jobs = self._facts(tick_id, table), {job.job_id: job for job in table.jobs}
         place = {site_id: row for row, site_id in enumerate(table.figures.site_ids)}
         standing = _coming(table)
-        rows: list[SlotEntry] = []
         bodies: list[Body] = []
         for award in outcome.awards:
-            job = jobs[award.job_id]
-            made = rows_of(job.job_id, Leg.PLAN, table.figures, place[award.site_id], award.runs)
-            rows += made
-            before = standing.get(job.job_id)
-            if before != _course(made):
-                options = outcome.options.get(job.job_id, ())
-                baseline = table.baseline.get(job.job_id, [])
-                expected = worth_between(table.figures, place[award.site_id], award.runs)
-                bodies.append(award_body(facts, job, award, before is not None, options, made, baseline, expected))
+            if why := table.explained.get(award.job_id):
+                rows, baseline = table.made[award.job_id], table.baseline.get(award.job_id, [])
+                moved, expected = (
+                    award.job_id in standing,
+                    worth_between(table.figures, place[award.site_id], award.runs),
+                )
+                bodies.append(award_body(facts, jobs[award.job_id], award, moved, why, rows, baseline, expected))
         for counter in outcome.counters:
-            job, before = jobs[counter.job_id], standing.get(counter.job_id)
-            if before is not None or self._told(job) != counter.reason:
-                options = outcome.options.get(job.job_id, ())
-                baseline = table.baseline.get(job.job_id, [])
-                bodies.append(refusal_body(facts, job, counter, before is not None, options, baseline))
-        return rows, bodies, churn(standing, rows)
+            if why := table.explained.get(counter.job_id):
+                withdrawn, baseline = counter.job_id in standing, table.baseline.get(counter.job_id, [])
+                bodies.append(refusal_body(facts, jobs[counter.job_id], counter, withdrawn, why, baseline))
+        planned = [row for rows in table.made.values() for row in rows]
+        return planned, bodies, churn(standing, planned)
 
     def _told(self, job: Job) -> str | None:
         """Why the job waits, as its owner was told last; of one under way only the log keeps that."""
@@ -266,9 +298,11 @@ class Tick:
             part.replace(path)
         return f"{path.parent.name}/{path.name}", digest
 
-    def _standing(self, table: _Table, kept: Kept | None, record: TickRecord) -> StandingPlan:
+    def _put_in_force(self, table: _Table, kept: Kept, record: TickRecord) -> None:
+        """Make the plan just recorded the standing one, and the one that is quoted against."""
         coming = self._with.ledger.entries(leg=Leg.PLAN, start=table.figures.start)
-        return standing_of(table.figures, planned_kw(coming, table.figures), record, kept)
+        self.standing = standing_of(table.figures, planned_kw(coming, table.figures), record, kept)
+        self.book = QuoteBook.of(self.standing, record, table.week, self._terms.carbon_price_gbp_per_tonne)
 
     def _record(
         self,
@@ -309,6 +343,12 @@ Course = frozenset[tuple[str, datetime, float]]
 def _course(rows: Sequence[SlotEntry]) -> Course:
     """Where, when and how much: what makes two plans of a job the same."""
     return frozenset((row.site_id, row.slot_start, round(row.power_kw, 6)) for row in rows)
+
+
+def _made(figures: Figures, awards: Sequence[Award]) -> dict[str, list[SlotEntry]]:
+    """The ledger rows of each award."""
+    place = {site_id: row for row, site_id in enumerate(figures.site_ids)}
+    return {a.job_id: rows_of(a.job_id, Leg.PLAN, figures, place[a.site_id], a.runs) for a in awards}
 
 
 def _coming(table: _Table) -> dict[str, Course]:

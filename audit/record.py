@@ -62,7 +62,11 @@ class RunBody(Body):
 
 
 class OptionBody(Body):
-    """A way to run the job that was considered: the one chosen, and those rejected with a code."""
+    """A way to run the job that was considered: the one chosen, and those rejected with a code.
+
+    ``carbon_gbp`` (at the carbon price) and ``scarcity_gbp`` (at the final prices) were counted when it was compared
+    and are charged to nobody; ``priced_gbp`` is all three together.
+    """
 
     option_id: str
     site_id: str
@@ -73,13 +77,77 @@ class OptionBody(Body):
     carbon_kg: Dec
     feasible: bool
     reject_code: str | None = None
+    carbon_gbp: Dec | None = None
+    scarcity_gbp: Dec | None = None
+    priced_gbp: Dec | None = None
 
 
 class CounterOfferBody(Body):
-    """A change that would have made the job feasible, and its price."""
+    """A change that would have made the job feasible, and its price: ``extra_gbp`` counts carbon at its price."""
 
     change: str
     extra_gbp: Dec
+    extra_cost_gbp: Dec | None = None
+    extra_carbon_kg: Dec | None = None
+    site_id: str | None = None
+    start: Time | None = None
+    end: Time | None = None
+
+
+class WindowBody(Body):
+    """Another window that the job could have had, in money, carbon and with everything counted."""
+
+    site_id: str
+    start: Time
+    end: Time
+    cost_gbp: Dec
+    carbon_kg: Dec
+    priced_gbp: Dec
+    reject_code: str | None = None
+
+
+class ConditionBody(Body):
+    """What one condition cost the job at the final prices: what it would have saved, had it ``change``."""
+
+    constraint: str
+    change: str
+    saving_gbp: Dec
+    saving_cost_gbp: Dec
+    saving_kg: Dec
+
+
+class ContestedBody(Body):
+    """A half-hour in which what the job holds is scarce, and what that is worth."""
+
+    start: Time
+    price_gbp_per_kw_slot: Dec
+    worth_gbp: Dec
+
+
+class EtaBody(Body):
+    """When there is room for a waiting job, its deadline aside."""
+
+    site_id: str
+    start: Time
+    end: Time
+    beyond_horizon: bool
+
+
+class ExplanationBody(Body):
+    """The figures behind a decision, read off the plan's prices."""
+
+    version: Literal[1] = 1
+    headroom_gbp: Dec | None = None
+    hardware_gbp: Dec | None = None
+    caps_gbp: Dec | None = None
+    next_here: WindowBody | None = None
+    next_best: WindowBody | None = None
+    run_now: WindowBody | None = None
+    run_now_fits: bool = False
+    conditions: list[ConditionBody]
+    contested: list[ContestedBody]
+    eta: EtaBody | None = None
+    eta_reason: str = ""
 
 
 class DecisionBody(Body):
@@ -111,6 +179,7 @@ class DecisionBody(Body):
     sources: list[str]
     claim_level: Literal["forecast"] = "forecast"
     round_seq_id: str
+    explanation: ExplanationBody | None = None
 
 
 class NegotiationRoundBody(Body):

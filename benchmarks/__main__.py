@@ -1,105 +1,110 @@
-"""``make bench``: plans seeded instances with ``python app.py plan`` and lets the referee judge each plan.
+"""``make bench``: plan the instances, let others plan them too, have every plan judged, and write docs/benchmarks.md.
 
-Fails when a plan has a violation, or when the first instance misses what the README promises of it.
+Fails when a plan of ours breaks a limit, or when a fault comes out otherwise than it has to.
 """
 
 from __future__ import annotations
 
-import subprocess
+import argparse
+import os
+import platform
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from benchmarks import referee
-from benchmarks.instances import generate
-from core.instance import write_json
+from benchmarks.comparison import plots
+from benchmarks.comparison.cases import CASES, PLANNER, QUICK, QUICK_METHODS, REPLANNED
+from benchmarks.comparison.measuring import ROOT
+from benchmarks.comparison.page import page
+from benchmarks.comparison.results import Results, Row, load, save
+from benchmarks.comparison.running import Bench
+from benchmarks.comparison.tables import fault_holds
+from benchmarks.instances.faults import FAULTS
 
-PROMISED_WALL_S = 3.0
-PROMISED_GAP = 0.01
-TIME_LIMIT_S = 120
-CASES: tuple[dict[str, Any], ...] = (
-    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.05},
-    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.1},
-    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.3},
-    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.6},
-    {"jobs": 200, "sites": 13, "slots": 96, "utilisation": 0.6, "carbon_cap_share": 0.35},
-    {"jobs": 1000, "sites": 13, "slots": 96},
-    {"jobs": 10_000, "sites": 10, "slots": 96},
-)
-COLUMNS = "{:<20} {:>13} {:>11} {:>11} {:>8} {:>7} {:>9}  {}"
-HEADER = COLUMNS.format("instance", "placed", "objective", "bound", "gap", "plan s", "command s", "referee")
+RECORDS = ROOT.parent / "shared" / "data"
+FOLDER = Path("var/bench")
+"""in the project's folder"""
+REPLANNED_CASE = "b4-10k"
+QUICK_FAULTS = ("nan", "overload", "spring")
+GB = 1e9
 
 
-class Result(NamedTuple):
-    """One instance planned and judged."""
-
-    name: str
-    verdict: referee.Verdict
-    wall_s: float
-    command_s: float
-
-    def row(self) -> str:
-        """A line of the table under ``HEADER``."""
-        verdict = self.verdict
-        return COLUMNS.format(
-            self.name,
-            f"{verdict.placed}/{verdict.placed + verdict.unserved}",
-            f"{verdict.objective_gbp:.2f}",
-            f"{verdict.bound_gbp:.2f}",
-            f"{verdict.gap:.3%}",
-            f"{self.wall_s:.2f}",
-            f"{self.command_s:.2f}",
-            f"{len(verdict.violations)} violations" if verdict.violations else "valid",
-        )
-
-    def keeps_promise(self) -> bool:
-        """Whether the plan was as quick and as good as the README says of 200 jobs."""
-        return self.wall_s < PROMISED_WALL_S and self.verdict.gap < PROMISED_GAP
+def machine() -> str:
+    """What the figures were measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
+    python = f"Python {platform.python_version()}, HiGHS {version('highspy')}"
+    return f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {python}"
 
 
-def name_of(case: dict[str, Any]) -> str:
-    """``jobs x sites x slots`` with what else is special."""
-    cap = " cap" if "carbon_cap_share" in case else ""
-    return f"{case['jobs']}x{case['sites']}x{case['slots']} {case.get('utilisation', 0.6):.0%}{cap}"
+def rows(bench: Bench, patterns: list[str], quick: bool) -> Iterator[Row]:
+    """Run what the patterns name, all of it or the quick part."""
+
+    def wanted(name: str, part: bool) -> bool:
+        return any(fnmatch(name, pattern) for pattern in patterns) if patterns else part or not quick
+
+    for case in CASES:
+        if wanted(case.name, case.name in QUICK):
+            methods = [method for method in case.methods if not quick or method in QUICK_METHODS]
+            yield from bench.run(case, methods)
+    if wanted(REPLANNED, part=False):
+        yield bench.replanned(REPLANNED_CASE)
+    for name in FAULTS:
+        if wanted(f"b6-{name}", name in QUICK_FAULTS):
+            yield bench.fault(name)
 
 
-def plan(case: dict[str, Any], folder: Path) -> Result:
-    """Generate, plan in a process of its own, judge from the files."""
-    instance = generate(**case)
-    instance_file, plan_file = folder / "instance.json.gz", folder / "plan.json"
-    write_json(instance, instance_file)
-    command = [sys.executable, "app.py", "plan", str(instance_file), "--out", str(plan_file)]
-    started = time.perf_counter()
-    subprocess.run([*command, "--time-limit", str(TIME_LIMIT_S), "--seed", "1"], check=True, stdout=subprocess.DEVNULL)
-    command_s = time.perf_counter() - started
-    answer = referee.read(plan_file)
-    return Result(
-        name_of(case),
-        referee.judge(referee.read(instance_file), answer),
-        answer["wall_s"],
-        command_s,
+def holds(row: Row) -> bool:
+    """Whether nothing is wrong with a row of the planner's own."""
+    return row.method != PLANNER or (fault_holds(row) if row.instance.startswith("b6-") else row.valid)
+
+
+def told(row: Row) -> str:
+    """One line of progress."""
+    figures = row.figures
+    cost = f"{figures['objective_gbp']:,.2f} GBP, {figures['unserved']} unserved" if row.valid else row.said
+    return f"{row.instance:<16} {row.method:<28} {row.outcome:<10} {row.wall_s or row.command_s or 0:8.2f} s  {cost}"
+
+
+def write(results: Results, docs: Path) -> None:
+    """The page and its pictures."""
+    docs.mkdir(parents=True, exist_ok=True)
+    pictures = plots.draw(results, docs / "benchmarks")
+    (docs / "benchmarks.md").write_text(page(results, pictures))
+
+
+def main(arguments: list[str]) -> int:
+    """Run, keep the results in ``var/bench``, write the page; 1 when something of ours is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="about two minutes; writes to var/bench/quick")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="instances like b3-*; keeps other results"
     )
-
-
-def main() -> int:
-    """Print the table; 1 when a plan is not valid or the promise is not kept."""
-    print("jobs x sites x slots, share of the headroom asked for; objective and bound in GBP, by the referee")
-    print(HEADER)
-    results = []
-    with tempfile.TemporaryDirectory() as folder:
-        for case in CASES:
-            results.append(plan(case, Path(folder)))
-            print(results[-1].row(), flush=True)
-    for result in results:
-        for text in result.verdict.violations[:5]:
-            print(f"{result.name}: {text}")
-    if not results[0].keeps_promise():
-        print(f"{results[0].name}: not under {PROMISED_WALL_S:g} s with a gap under {PROMISED_GAP:.0%}")
-        return 1
-    return int(any(result.verdict.violations for result in results))
+    parser.add_argument(
+        "--data", type=Path, default=RECORDS, help="folder of recorded figures (default ../shared/data)"
+    )
+    parser.add_argument("--synthetic", action="store_true", help="draw the figures even where there are recorded ones")
+    options = parser.parse_args(arguments)
+    data = options.data.resolve() if options.data.is_dir() and not options.synthetic else None
+    if data is None and not options.synthetic and options.data != RECORDS:
+        parser.error(f"--data {options.data}: no such folder")
+    folder = FOLDER / "quick" if options.quick else FOLDER
+    kept = ROOT / folder / "results.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    results = load(kept, machine(), "synthetic" if data is None else "recorded")
+    bench, began, wrong = Bench(folder, data, repeats=1 if options.quick else 3), time.perf_counter(), 0
+    bench.prepare()
+    for row in rows(bench, options.only, options.quick):
+        print(told(row), flush=True)
+        wrong += not holds(row)
+        results = results.with_rows([row])
+        save(results, kept)
+    write(results, kept.parent if options.quick else ROOT / "docs")
+    print(f"{time.perf_counter() - began:.0f} s; {wrong} of our rows are not as they have to be")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 
 from benchmarks.signals_data import DAYS_AHEAD, Case, Issue
+from core.halfhours import wall_index
 from core.series import FloatArray, IntArray
 from core.slots import SLOTS_PER_DAY
 from forecasting.baselines import day_naive, seasonal_naive, slot_mean
 from forecasting.blocks import Blocks, blocks_of
 from forecasting.forecaster import Fitted, fit
 from forecasting.history import History
-from forecasting.wall_clock import wall_index
 
 YEAR_DAYS, TWO_YEARS_DAYS = 365 + 28, 2 * 365 + 28
 REFIT_EVERY_ISSUES = 7

@@ -1,10 +1,11 @@
-"""``submit``, ``jobs``, ``tick``: a running server over its REST API; :class:`Client` serves Python programs too."""
+"""``submit``, ``quote``, ``jobs``, ``tick``: a running server over its REST API, also for Python: :class:`Client`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -35,9 +36,9 @@ class Client:
         """Submit a job (fields of ``core.job.JobRequest``); the accepted job."""
         return self._call("POST", "/api/jobs", job)
 
-    def preview(self, job: dict[str, Any]) -> dict[str, Any]:
-        """What the job would cost now and at best; nothing is stored."""
-        return self._call("POST", "/api/preview", job)
+    def quote(self, job: dict[str, Any], deadlines: Sequence[str] = ()) -> dict[str, Any]:
+        """What the job would cost by each of ``deadlines`` (default: a ladder of hours); nothing is stored."""
+        return self._call("POST", "/api/quote", job | ({"deadlines": [*deadlines]} if deadlines else {}))
 
     def job(self, job_id: str) -> dict[str, Any]:
         """One job with its plan, baseline and savings."""
@@ -88,21 +89,12 @@ def _client(arguments: argparse.Namespace, settings: Settings) -> Client:
 
 def _request(arguments: argparse.Namespace) -> dict[str, Any]:
     """The job that the arguments describe."""
-    deadline = arguments.deadline
-    if deadline.startswith("+"):
-        try:
-            hours = float(deadline[1:])
-        except ValueError as error:
-            raise InputError(
-                f"{deadline!r} is no number of hours", field="--deadline", remedy="Write +24, or an ISO 8601 time."
-            ) from error
-        deadline = format_utc(SystemClock().now() + timedelta(hours=hours))
     body = {
         "job_name": arguments.name,
         "duration_hours": arguments.hours,
         "power_kw": arguments.kw,
         "gpu_count": arguments.gpus,
-        "latest_finish": deadline,
+        "latest_finish": _instant(arguments.deadline, "--deadline"),
         "earliest_start": arguments.earliest,
         "flexibility_type": arguments.kind,
         "tier": arguments.tier,
@@ -115,13 +107,23 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
+def _instant(text: str, option: str) -> str:
+    """An instant as it was written, or ``+HOURS`` from now."""
+    if not text.startswith("+"):
+        return text
+    try:
+        hours = float(text[1:])
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is no number of hours", field=option, remedy="Write +24, or an ISO 8601 time."
+        ) from error
+    return format_utc(SystemClock().now() + timedelta(hours=hours))
+
+
 def submit(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Submit, or with --dry-run preview; with --wait follow to the end (1 when it did not complete)."""
-    client, body = _client(arguments, settings), _request(arguments)
-    if arguments.dry_run:
-        _print_preview(client.preview(body), arguments.json)
-        return 0
-    job = client.submit(body)
+    """Submit; with --wait follow to the end (1 when it did not complete)."""
+    client = _client(arguments, settings)
+    job = client.submit(_request(arguments))
     if arguments.wait:
         job = _followed(client, job["job_id"], quiet=arguments.json)
     if arguments.json:
@@ -144,19 +146,39 @@ def _followed(client: Client, job_id: str, *, quiet: bool) -> dict[str, Any]:
             time.sleep(POLL_S)
 
 
-def _print_preview(found: dict[str, Any], as_json: bool) -> None:
-    if as_json:
+def quote(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Say what the job would cost by each deadline; 1 when it cannot be placed by its own."""
+    deadlines = [_instant(text, "--by") for text in arguments.by]
+    found = _client(arguments, settings).quote(_request(arguments), deadlines)
+    if arguments.json:
         print(json.dumps(found))
-        return
-    for name in ("now", "best"):
-        window = found.get(name)
-        if window:
-            print(
-                f"{name:5} {window['site_id']:16} {window['start']} to {window['end']}  "
-                f"GBP {window['cost_gbp']:.2f}  {window['carbon_kg']:.2f} kg CO2  ({', '.join(window['kinds'])})"
-            )
-    if found.get("reason"):
-        print(found["reason"])
+    else:
+        _print_quote(found)
+    return 0 if found["own"]["offer"] else 1
+
+
+def _print_quote(found: dict[str, Any]) -> None:
+    """A line for running now and for each deadline."""
+    print(f"{'finish by':21} {'wait h':>6} {'GBP':>9} {'kg CO2':>9} {'saves GBP':>9} {'saves kg':>9}  where and when")
+    if found["now"]:
+        print(f"{'now':21} {'':6} {_course(found['now'])[0]} {'':9} {'':9}  {_course(found['now'])[1]}")
+    for point in found["points"]:
+        by = f"{point['latest_finish']:21} {point['patience_h']:6.1f}"
+        if not point["offer"]:
+            print(f"{by}  {point['reason']}. {point['remedy']}")
+            continue
+        figures, course = _course(point["offer"])
+        saved = " ".join(f"{'-' if value is None else format(value, '.2f'):>9}" for value in _saved(point))
+        print(f"{by} {figures} {saved}  {course}")
+
+
+def _course(offer: dict[str, Any]) -> tuple[str, str]:
+    figures = f"{offer['cost_gbp'] + offer['pause_gbp']:9.2f} {offer['carbon_kg']:9.2f}"
+    return figures, f"{offer['site_id']}, {offer['start']} to {offer['end']} ({', '.join(offer['kinds'])})"
+
+
+def _saved(point: dict[str, Any]) -> tuple[float | None, float | None]:
+    return point["saved_gbp"], point["saved_kg"]
 
 
 def jobs(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -189,5 +211,5 @@ def tick(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0 if record["outcome"] in ("planned", "idle") else 1
 
 
-COMMANDS = {"submit": submit, "jobs": jobs, "tick": tick}
+COMMANDS = {"submit": submit, "quote": quote, "jobs": jobs, "tick": tick}
 """The subcommands served here, by name."""

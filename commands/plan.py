@@ -8,7 +8,8 @@ from pathlib import Path
 
 from agents.negotiation import Effort, negotiate
 from core.errors import InputError
-from core.instance import Plan, read_instance, write_json
+from core.instance import read_instance, write_json
+from core.plan import Plan
 
 
 def plan(arguments: argparse.Namespace) -> int:

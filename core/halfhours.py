@@ -1,11 +1,16 @@
-"""Half-hours as whole numbers, and the calendar of Great Britain over them, vectorised.
+"""Half-hours as whole numbers, and local clocks over them, vectorised.
 
-A slot's *index* is its UTC start in half-hours since 1970-01-01T00:00Z (int64): it knows no clock change.
+A slot's *index* is its UTC start in half-hours since 1970-01-01T00:00Z (int64): it knows no clock change. A *wall
+index* counts half-hours since 1970-01-01T00:00 local time. It skips the hour that spring leaves out and gives the hour
+that autumn repeats twice: ``wall % 48`` is always the local half-hour and ``wall // 48`` the local day.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -35,24 +40,39 @@ def indexes(start: datetime, count: int) -> IntArray:
     return np.arange(first, first + count, dtype=np.int64)
 
 
-def _last_sunday(year: int, month: int) -> date:
-    last = date(year, month, 31)
-    return last - timedelta(days=(last.weekday() + 1) % 7)
+def _offset(index: int, zone: ZoneInfo) -> int:
+    """Half-hours by which local time is ahead of UTC at a slot, rounded down."""
+    return int((instant_of(index).astimezone(zone).utcoffset() or timedelta(0)) // SLOT)
 
 
-def _summer_bounds(first_year: int, last_year: int) -> IntArray:
-    """Indexes at which UK summer time begins and ends, in turn: the last Sundays of March and October, 01:00 UTC."""
-    days = [_last_sunday(year, month) for year in range(first_year, last_year + 1) for month in (3, 10)]
-    return np.array([slot_index(datetime(d.year, d.month, d.day, 1, tzinfo=UTC)) for d in days], dtype=np.int64)
+@lru_cache(maxsize=256)
+def _changes(timezone: str, first_day: int, days: int) -> tuple[IntArray, IntArray]:
+    """Slots at which the offset changes within ``days`` UTC days, and the offsets before, between and after them."""
+    zone = ZoneInfo(timezone)
+    marks = [day * SLOTS_PER_DAY for day in range(first_day, first_day + days + 1)]
+    offsets, changes = [_offset(marks[0], zone)], []
+    for start, end in pairwise(marks):
+        after = _offset(end, zone)
+        if after != offsets[-1]:
+            changes.append(next(slot for slot in range(start, end + 1) if _offset(slot, zone) == after))
+            offsets.append(after)
+    return np.array(changes, dtype=np.int64), np.array(offsets, dtype=np.int64)
+
+
+def wall_index(index: IntArray, timezone: str) -> IntArray:
+    """Wall indexes of ascending slot indexes; same shape."""
+    if index.size == 0:
+        return index
+    # Whole hundreds of days, so that the cache serves the next call too.
+    first_day = int(index[0]) // SLOTS_PER_DAY // 100 * 100
+    days = (int(index[-1]) // SLOTS_PER_DAY + 1 - first_day) // 100 * 100 + 100
+    changes, offsets = _changes(timezone, first_day, days)
+    return np.asarray(index + offsets[np.searchsorted(changes, index, side="right")])
 
 
 def london_half_hour(index: IntArray) -> IntArray:
-    """Half-hour of the local day (0 to 47) in Europe/London under the rule in force since 1996; shape as ``index``."""
-    if index.size == 0:
-        return index
-    bounds = _summer_bounds(instant_of(int(index[0])).year, instant_of(int(index[-1])).year)
-    summer = np.searchsorted(bounds, index, side="right") % 2
-    return (index + 2 * summer) % SLOTS_PER_DAY
+    """Half-hour of the local day (0 to 47) in Europe/London; ``index`` ascends, same shape."""
+    return wall_index(index, LONDON.key) % SLOTS_PER_DAY
 
 
 def utc_half_hour(index: IntArray) -> IntArray:

@@ -19,6 +19,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 KindArray = NDArray[np.int8]
+LevelArray = NDArray[np.int8]
 LEVEL = 0.9
 """Probability with which the outturn lies within a prediction interval."""
 

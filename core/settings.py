@@ -46,14 +46,18 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(300.0, gt=0, le=86_400, description="period of the negotiation, in the clock's seconds")
     solve_seconds: float = Field(20.0, gt=0, le=600, description="deadline of one negotiation, in real seconds")
     carbon_price_gbp_per_tonne: float = Field(100.0, ge=0, le=10_000, description="what a tonne of CO2 counts as")
+    move_cost_gbp: float = Field(
+        0.05, ge=0, le=1000, description="a planned job is moved only where that saves more than this"
+    )
     reserve_for_spikes: bool = Field(True, description="keep room where much flexible load is expected")
     seed: int = Field(20230301, ge=0, description="seed of every simulation and of the planner")
     sites_file: Path | None = Field(None, description="TOML file of sites; default: the 13 built in")
     secret_key: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)), description="signs form tokens; default: a new one"
     )
-    anthropic_api_key: SecretStr | None = Field(None, description="lets the advisor word its explanations")
-    advisor_model: str = Field("claude-haiku-5-5", min_length=1, description="Claude model that words explanations")
+    anthropic_api_key: SecretStr | None = Field(None, description="lets a Claude model word explanations and drafts")
+    advisor_model: str = Field("claude-haiku-5-5", min_length=1, description="Claude model that the advisor asks")
+    advisor_tokens_per_day: int = Field(200_000, ge=0, description="most tokens the advisor uses between midnights UTC")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level logged")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="comma-separated CORS origins")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -88,9 +88,6 @@ class Asset(BaseModel):
     max_power_kw: float = Field(gt=0, le=1_000_000)
     min_power_kw: float = Field(0, ge=0)
     flexibility_type: FlexibilityType = FlexibilityType.DEFERRABLE
-    is_deferrable: bool = True
-    is_throttlable: bool = False
-    hourly_cost_gbp: float = Field(0, ge=0, le=1_000_000)
 
     @model_validator(mode="after")
     def _power_range(self) -> Self:

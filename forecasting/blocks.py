@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.halfhours import wall_index
 from core.series import BoolArray, FloatArray, IntArray
 from core.slots import SLOTS_PER_DAY
 from forecasting.history import History
-from forecasting.wall_clock import is_holiday, wall_index, weekday
+from forecasting.wall_clock import is_holiday, weekday
 
 SCALE_DAYS = 28
 """Days over which the centre and the scale of a series are taken."""

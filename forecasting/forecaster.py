@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from core.halfhours import wall_index
 from core.score import Score
 from core.series import LEVEL, FloatArray, IntArray
 from core.slots import SLOTS_PER_DAY
@@ -24,7 +25,6 @@ from forecasting.calibration import Calibration, DayScore, calibrate, candidates
 from forecasting.features import LEADS, LONGEST_LAG_DAYS, WEEK, Ahead, group_of
 from forecasting.history import History
 from forecasting.training import WINDOW_DAYS, regress, rows_of, walk_forward, with_covariates
-from forecasting.wall_clock import wall_index
 
 MODEL = "asinh-ridge-1"
 LEAST_DAYS = 14

@@ -1,57 +1,20 @@
-"""The clock on the wall: local half-hours, weekdays and bank holidays of slots, vectorised.
-
-A *wall index* counts half-hours since 1970-01-01T00:00 local time. It skips the hour that spring leaves out and gives
-the hour that autumn repeats twice: ``wall % 48`` is always the local half-hour and ``wall // 48`` the local day.
-"""
+"""Local weekdays and bank holidays by wall index (:func:`core.halfhours.wall_index`), vectorised."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import lru_cache
-from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from core.halfhours import instant_of
 from core.series import BoolArray, IntArray
-from core.slots import SLOT, SLOTS_PER_DAY
+from core.slots import SLOTS_PER_DAY
 
 EPOCH_DAY = date(1970, 1, 1)
 EPOCH_WEEKDAY = 3
 """1970-01-01 was a Thursday."""
 HOLIDAY_ZONE = "Europe/London"
 """The one clock whose bank holidays are known, those of England and Wales."""
-
-
-def _offset(index: int, zone: ZoneInfo) -> int:
-    """Half-hours by which local time is ahead of UTC at a slot, rounded down."""
-    return int((instant_of(index).astimezone(zone).utcoffset() or timedelta(0)) // SLOT)
-
-
-@lru_cache(maxsize=256)
-def _changes(timezone: str, first_day: int, days: int) -> tuple[IntArray, IntArray]:
-    """Slots at which the offset changes within ``days`` UTC days, and the offsets before, between and after them."""
-    zone = ZoneInfo(timezone)
-    marks = [day * SLOTS_PER_DAY for day in range(first_day, first_day + days + 1)]
-    offsets, changes = [_offset(marks[0], zone)], []
-    for start, end in pairwise(marks):
-        after = _offset(end, zone)
-        if after != offsets[-1]:
-            changes.append(next(slot for slot in range(start, end + 1) if _offset(slot, zone) == after))
-            offsets.append(after)
-    return np.array(changes, dtype=np.int64), np.array(offsets, dtype=np.int64)
-
-
-def wall_index(index: IntArray, timezone: str) -> IntArray:
-    """Wall indexes of ascending slot indexes; same shape."""
-    if index.size == 0:
-        return index
-    # Whole hundreds of days, so that the cache serves the next call too.
-    first_day = int(index[0]) // SLOTS_PER_DAY // 100 * 100
-    days = (int(index[-1]) // SLOTS_PER_DAY + 1 - first_day) // 100 * 100 + 100
-    changes, offsets = _changes(timezone, first_day, days)
-    return np.asarray(index + offsets[np.searchsorted(changes, index, side="right")])
 
 
 def weekday(wall: IntArray) -> IntArray:

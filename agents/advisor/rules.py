@@ -16,15 +16,19 @@ from agents.advisor.phrases import MINUS, listed, mass, moment, pounds, stretch,
 Body = Mapping[str, Any]
 
 MOST_REJECTED = 3
+LEAST_GBP = Decimal("0.005")
+"""less than that is told as nothing"""
 _REJECTIONS = {
     "dearer": "dearer at the final prices",
     "no_headroom": "no headroom left",
     "no_whole_headroom": "no whole block of headroom left",
+    "not_worth": "more than its tier pays",
+    "overlooked": "not looked at in time",
 }
 
 
 def rule_text(decision: Body) -> str:
-    """Why here, why then, what was rejected, what it costs against the baseline; for a refusal, what would help.
+    """Why here, why then, what its conditions and the baseline would cost; for a refusal, what would help, and when.
 
     :param decision: body of a ``decision`` record of any verdict.
     """
@@ -34,22 +38,71 @@ def rule_text(decision: Body) -> str:
 
 
 def _award(decision: Body) -> list[str]:
+    why = decision.get("explanation")
     return [
         _place(decision) + _delay(decision) + _average(decision),
-        f"Why: {_clause(decision['reason'])}",
-        _rejected(decision["options"], decision["chosen_id"]),
+        f"Why: {_clause(decision['reason'])}" + (_then(decision, why) if why else ""),
+        _dearest_condition(why) if why else _rejected(decision["options"], decision["chosen_id"]),
         _against_baseline(decision),
     ]
 
 
 def _refusal(decision: Body) -> list[str]:
     lost = " any more" if decision["verdict"] == "withdraw" else ""
+    why = decision.get("explanation")
     return [
         f"It has no place in the plan{lost}, because {_clause(decision['reason'])}",
-        _rejected(decision["options"], None),
+        _room(why) if why else _rejected(decision["options"], None),
         _offers(decision["counter_offers"]),
         _baseline_alone(decision),
     ]
+
+
+def _then(decision: Body, why: Body) -> str:
+    """Why not at another time."""
+    window, priced = why["next_here"], _priced(decision)
+    if window is None or priced is None:
+        return ""
+    extra = Decimal(window["priced_gbp"]) - priced
+    when = f"the next best window there begins {moment(window['start'])}"
+    if extra >= LEAST_GBP:
+        return f"; {when} and would cost {pounds(extra)} more"
+    if extra > -LEAST_GBP:
+        return f"; {when} and would cost the same"
+    code = window["reject_code"]
+    return f"; {when}, would cost {pounds(-extra)} less and was passed over: {_REJECTIONS.get(code, code)}"
+
+
+def _priced(decision: Body) -> Decimal | None:
+    """What the chosen option was compared at."""
+    chosen = _chosen(decision)
+    return Decimal(chosen["priced_gbp"]) if chosen and chosen["priced_gbp"] is not None else None
+
+
+def _dearest_condition(why: Body) -> str:
+    """Which of its conditions costs the job most."""
+    if not why["conditions"]:
+        return ""
+    dearest = max(why["conditions"], key=lambda condition: Decimal(condition["saving_gbp"]))
+    saved = Decimal(dearest["saving_gbp"])
+    if saved < LEAST_GBP:
+        return "None of its conditions costs it anything at these prices"
+    money, carbon = _change(-Decimal(dearest["saving_cost_gbp"])), _change_of_mass(-Decimal(dearest["saving_kg"]))
+    return (
+        f"Of its conditions one costs it most: if it {dearest['change']}, it could save {pounds(saved)}, "
+        f"everything counted ({money} and {carbon} CO₂)"
+    )
+
+
+def _room(why: Body) -> str:
+    """When there is room for a job that waits."""
+    eta = why["eta"]
+    if eta is None:
+        return f"When there will be room cannot be said: {_clause(why['eta_reason'])}"
+    where = f"from {moment(eta['start'])} UTC at {eta['site_id']}"
+    if eta["beyond_horizon"]:
+        return f"The plan has no room for it; after the plan there is some {where}, if headroom is as on its last day"
+    return f"The plan as it stands has room for it {where}, its deadline aside"
 
 
 def _clause(reason: str) -> str:
@@ -78,12 +131,16 @@ def _delay(decision: Body) -> str:
 
 
 def _average(decision: Body) -> str:
-    chosen = next((option for option in decision["options"] if option["option_id"] == decision["chosen_id"]), None)
+    chosen = _chosen(decision)
     if chosen is None or not Decimal(chosen["energy_kwh"]):
         return ""
     pence = 100 * Decimal(chosen["cost_gbp"]) / Decimal(chosen["energy_kwh"])
     grams = 1000 * Decimal(chosen["carbon_kg"]) / Decimal(chosen["energy_kwh"])
     return f", where energy is forecast at {pence:.1f} p/kWh and {grams:.0f} g/kWh on average"
+
+
+def _chosen(decision: Body) -> Body | None:
+    return next((option for option in decision["options"] if option["option_id"] == decision["chosen_id"]), None)
 
 
 def _rejected(options: Sequence[Body], chosen_id: str | None) -> str:
@@ -104,13 +161,28 @@ def _option(option: Body) -> str:
 
 def _offers(offers: Sequence[Body]) -> str:
     if not offers:
-        return "No single change that would make it possible is on offer"
-    words = [f"{offer['change']} ({_extra(Decimal(offer['extra_gbp']))})" for offer in offers]
+        return "No change that would make it possible is on offer"
+    words = [f"{_clause(offer['change'])} ({_extra(offer)})" for offer in offers]
     return f"What would make it possible: {listed(words, 'or')}"
 
 
-def _extra(extra: Decimal) -> str:
-    return f"{pounds(extra)} more" if extra > 0 else "at no extra cost"
+def _extra(offer: Body) -> str:
+    """What an offer costs: money and carbon apart where both are known."""
+    if offer.get("extra_cost_gbp") is None or offer.get("extra_carbon_kg") is None:
+        extra = Decimal(offer["extra_gbp"])
+        return f"{pounds(extra)} more" if extra > 0 else "at no extra cost"
+    money, carbon = Decimal(offer["extra_cost_gbp"]), Decimal(offer["extra_carbon_kg"])
+    if abs(money) < LEAST_GBP and abs(carbon) < LEAST_GBP:
+        return "at no extra cost"
+    return f"{_change(money)} and {_change_of_mass(carbon)} CO₂"
+
+
+def _change(money: Decimal) -> str:
+    return f"{pounds(abs(money))} {'less' if money <= 0 else 'more'}"
+
+
+def _change_of_mass(carbon: Decimal) -> str:
+    return f"{mass(abs(carbon))} {'less' if carbon <= 0 else 'more'}"
 
 
 def _against_baseline(decision: Body) -> str:
@@ -120,9 +192,8 @@ def _against_baseline(decision: Body) -> str:
         return f"{own}; the baseline “{decision['baseline_policy']}” would have found no room in its window"
     paid, emitted = Decimal(decision["baseline_cost_gbp"]), Decimal(decision["baseline_carbon_kg"])
     saved, spared = paid - cost, emitted - carbon
-    money = f"{pounds(abs(saved))} {'less' if saved >= 0 else 'more'}"
-    air = f"{mass(abs(spared))} {'less' if spared >= 0 else 'more'}"
-    return f"{own}, {money} and {air} than {_baseline(decision)} ({pounds(paid)}, {mass(emitted)})"
+    change = f"{_change(-saved)} and {_change_of_mass(-spared)}"
+    return f"{own}, {change} than {_baseline(decision)} ({pounds(paid)}, {mass(emitted)})"
 
 
 def _baseline_alone(decision: Body) -> str:

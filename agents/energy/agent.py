@@ -12,7 +12,7 @@ from agents.energy.book import runs
 from agents.energy.calibration import Calibration, Errors, errors_of
 from agents.energy.client import HostState
 from agents.energy.entry import Condition
-from agents.energy.feed import Declaration, FeedStatus
+from agents.energy.feed import Declaration, FeedStatus, State
 from agents.energy.live import LiveFeeds
 from agents.energy.outlook import Outlook, Subject
 from agents.energy.places import place_of
@@ -25,7 +25,7 @@ from agents.messages import EnergyQuote, Notice, Origin, WeatherQuote
 from core.clock import Clock
 from core.errors import NotFound
 from core.series import Kind, Series
-from core.slots import SLOT, slot_floor, slots_between
+from core.slots import slot_floor, slots_between
 from core.vintage import Fetch, Quantity
 
 QUANTITIES: tuple[Quantity, ...] = ("price", "carbon")
@@ -41,11 +41,6 @@ class Window:
     now: datetime
     start: datetime
     slots: int
-
-    @property
-    def end(self) -> datetime:
-        """End of the last slot."""
-        return self.start + SLOT * self.slots
 
 
 class EnergyAgent:
@@ -193,23 +188,20 @@ class EnergyAgent:
 
     def weather(self, places: Mapping[str, tuple[float, float]], start: datetime, slots: int) -> WeatherQuote:
         """Outdoor conditions at each site's latitude and longitude; sites without a weather feed are absent."""
-        temperature: dict[str, Series] = {}
-        humidity: dict[str, Series] = {}
+        found: dict[Quantity, dict[str, Series]] = {"temperature": {}, "humidity": {}}
         origins: dict[str, tuple[Origin, ...]] = {}
         if self._live is not None:
             keys = {site: place_of(*where) for site, where in places.items()}
             self._live.watch(dict.fromkeys(keys.values()))
             for site, place in keys.items():
-                outdoors: tuple[tuple[Quantity, dict[str, Series]], ...] = (
-                    ("temperature", temperature),
-                    ("humidity", humidity),
-                )
-                for quantity, found in outdoors:
-                    book = self._sources.book(place, quantity)
+                books = {quantity: self._sources.book(place, quantity) for quantity in found}
+                for quantity, book in books.items():
                     if book is not None:
-                        found[site] = book.series.window(slot_floor(start), slots)
-                        origins[site] = runs(book.origins(start, slots), book.answers)
-        return WeatherQuote(temperature, humidity, origins)
+                        found[quantity][site] = book.series.window(slot_floor(start), slots)
+                told = books["temperature"] or books["humidity"]
+                if told is not None:
+                    origins[site] = runs(told.origins(start, slots), told.answers)
+        return WeatherQuote(found["temperature"], found["humidity"], origins)
 
     def stress(self, zones: Sequence[str], start: datetime, slots: int) -> dict[str, Series]:
         """How strained the grid of each of ``zones`` is, 0 to 1; zones without such figures are absent."""
@@ -263,15 +255,16 @@ class EnergyAgent:
         until = self._sources.recorded_until() if condition.state == "replayed" else None
         return FeedStatus(feed, zone, quantity, condition.state, known_until=until)
 
-    def _state(self, zone: str, quantity: Quantity) -> str:
+    def _state(self, zone: str, quantity: Quantity) -> State:
         return self._sources.condition(zone, quantity)[1].state
 
     def _quoted(self, zone: str, quantity: Quantity, window: Window) -> tuple[Series, tuple[Origin, ...]]:
         if not self._sources.serves(zone, quantity):
             layers = Layers.of(self._simulated(zone, quantity, window))
             return layers.series, layers.origins()
-        layers = self._published(zone, quantity, window)
-        if self._state(zone, quantity) != "simulated":
+        state = self._state(zone, quantity)
+        layers = self._published(zone, quantity, window, state)
+        if state != "simulated":
             issued = self._outlook.issued(zone, quantity)
             if issued is not None and layers.has_gaps:
                 layers.under(Layers.of_book(issued, window.start, window.slots))
@@ -279,8 +272,8 @@ class EnergyAgent:
             layers.under(Layers.of(self._simulated(zone, quantity, window)))
         return layers.series, layers.origins()
 
-    def _published(self, zone: str, quantity: Quantity, window: Window) -> Layers:
-        """What sources have published, with the interval of their forecasts."""
+    def _published(self, zone: str, quantity: Quantity, window: Window, state: State) -> Layers:
+        """What sources in ``state`` have published, with the interval of their forecasts."""
         book = self._sources.book(zone, quantity)
         if book is not None:
             layers = Layers.of_book(book, window.start, window.slots)
@@ -288,7 +281,7 @@ class EnergyAgent:
             layers = Layers.of(self._sources.recent(zone, quantity, window.start, window.slots, window.now))
         calibrated = GB if quantity == "carbon" and is_gb(zone) else zone
         series = self._calibration.with_interval(layers.series, calibrated, quantity, window.now)
-        layers.series = replace(series, stale=self._state(zone, quantity) == "stale")
+        layers.series = replace(series, stale=state == "stale")
         return layers
 
     def _simulated(self, zone: str, quantity: Quantity, window: Window) -> Series:

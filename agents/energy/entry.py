@@ -49,6 +49,8 @@ class Entry:
     :param books: what is known, by quantity.
     :param fetch_id: the last good answer.
     :param noticed: findings of the last good answer.
+    :param failing_since: when it first failed since it last gave figures; None while it gives them.
+    :param good_since: when it first gave figures since it last failed; None while it fails.
     """
 
     feed: Feed
@@ -63,6 +65,7 @@ class Entry:
     last_good: datetime | None = None
     asked_at: datetime | None = None
     failing_since: datetime | None = None
+    good_since: datetime | None = None
     failures: int = 0
     polls: int = 0
     error: str | None = None
@@ -93,7 +96,7 @@ class Entry:
         """Take up an answer of before a restart."""
         self.books = {quantity: Book.of(fetch.fetch_id, series) for quantity, series in fetch.series.items()}
         self.fetch_id = fetch.fetch_id
-        self.last_good = self.asked_at = fetch.fetched_at
+        self.last_good = self.asked_at = self.good_since = fetch.fetched_at
         self.next_try = fetch.fetched_at + self.period
 
     def succeeded(self, fetch: Fetch, noticed: tuple[Finding, ...]) -> None:
@@ -110,6 +113,7 @@ class Entry:
         self.fetch_id, self.noticed = fetch.fetch_id, quality.joined(found)
         self.last_good = self.asked_at = now
         self.failing_since = self.error = None
+        self.good_since = self.good_since or now
         self.failures = 0
         self.polls = self.polls + 1 if self._overdue(now) else 0
         self.next_try = now + (min(self._poll_pause(), self.period) if self._overdue(now) else self.period)
@@ -117,6 +121,7 @@ class Entry:
     def failed(self, error: FeedError, now: datetime) -> None:
         """No figures came in: the last good ones stay, and the next try waits longer each time."""
         self.failing_since = self.failing_since or now
+        self.good_since = None
         self.asked_at = now
         self.error = error.diagnostics()
         pause = min(FIRST_BACKOFF * 2 ** min(self.failures, 10), LONGEST_BACKOFF)

@@ -21,6 +21,11 @@ from core.slots import slot_ceil, slot_floor
 from core.vintage import UNITS, Fetch, Quantity, RawAnswer
 
 WORKERS = 4
+STEADY = timedelta(minutes=15)
+"""Another source takes over once the one in use has been failing for so long, and gives way after being good as long:
+a failed ask is asked again after 1, 2, 4 and 8 minutes, and plans made meanwhile do not change their source for it."""
+RANK = {"live": 0, "stale": 1}
+"""Other states have no figures of use: 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ def _kept(feed: Feed, fetched: Fetched, now: datetime) -> Fetched:
 class LiveFeeds:
     """Every live feed for every watched zone. Reading never waits for the network.
 
-    Where several feeds serve a quantity of a zone, the first in the order of registration that is live is used.
+    Where several feeds serve a quantity of a zone, the first in the order of registration that is live is used. Who is
+    used changes at once where the one in use has no figures left, else only after :data:`STEADY`.
 
     :param period: how often a feed is asked, unless it declares a longer one.
     :param substitute: whether a zone whose figures have run out is simulated (mode auto) or left without (mode live).
@@ -94,6 +100,7 @@ class LiveFeeds:
         self._substitute = substitute
         self._entries: dict[tuple[str, str], Entry] = {}
         self._serving: dict[tuple[str, Quantity], tuple[Entry, ...]] = {}
+        self._in_use: dict[tuple[str, Quantity], Entry] = {}
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
         for declaration in self.declarations:
@@ -245,12 +252,16 @@ class LiveFeeds:
                 other.noticed = quality.joined((*before, *found))
 
     def _chosen(self, zone: str, quantity: Quantity, now: datetime) -> Entry:
-        """The first feed that is live, else the first that is stale, else the first."""
+        """The feed in use: to begin with the first that is live, else the first that is stale, else the first."""
         entries = self._serving[zone, quantity]
         if len(entries) == 1:
             return entries[0]
-        rank = {"live": 0, "stale": 1}
-        return min(entries, key=lambda entry: rank.get(entry.condition(quantity, now).state, 2))
+        best = min(entries, key=lambda entry: RANK.get(entry.condition(quantity, now).state, 2))
+        in_use = self._in_use.get((zone, quantity), best)
+        if not any(entry is in_use for entry in entries) or _gives_way(in_use, best, quantity, now):
+            in_use = best
+        self._in_use[zone, quantity] = in_use
+        return in_use
 
     def _remembered(self, feed: Feed, zone: str, now: datetime) -> Entry:
         """A new entry with the last answer that the store remembers."""
@@ -260,6 +271,16 @@ class LiveFeeds:
         if fetch is not None:
             entry.remember(fetch)
         return entry
+
+
+def _gives_way(in_use: Entry, best: Entry, quantity: Quantity, now: datetime) -> bool:
+    """Whether ``best``, the first of those in the best state, takes over."""
+    condition, other = in_use.condition(quantity, now), best.condition(quantity, now)
+    if condition.state not in RANK:
+        return True
+    if condition.state != other.state:
+        return now >= condition.since + STEADY
+    return other.state == "live" and best.good_since is not None and now >= best.good_since + STEADY
 
 
 def _serving(entries: Iterable[Entry]) -> dict[tuple[str, Quantity], tuple[Entry, ...]]:

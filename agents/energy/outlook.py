@@ -90,9 +90,10 @@ class Subject:
 
 @dataclass(slots=True)
 class _Line:
-    """The state of one subject."""
+    """The state of one subject; ``model`` is what was fitted as it is stored with every forecast."""
 
     fitted: Fitted | None = None
+    model: RawAnswer | None = None
     fit_due: datetime | None = None
     issued: Book | None = None
     issued_from: int = -1
@@ -188,6 +189,7 @@ class Outlook:
             logger.warning("no model of {} {}: {}", subject.zone, subject.quantity, error)
             return
         line.fitted, line.fit_due = fitted, now + self._retrain
+        line.model = _answer(subject, f"model/{fitted.model}", fitted.to_json())
         took = time.perf_counter() - began
         logger.debug("fitted {} to {} {} in {:.2f} s", fitted.model, subject.zone, subject.quantity, took)
         self._scores.add(fitted.scored(subject.zone, subject.quantity, now))
@@ -195,11 +197,11 @@ class Outlook:
     def _issue(self, subject: Subject, line: _Line, history: History, now: datetime) -> None:
         """Make a forecast by the model, or by last week's profile while there is none, and keep it."""
         recent = _recent(history)
-        model = PROFILE if line.fitted is None else line.fitted.to_json()
         series = _predicted(line.fitted, recent, subject.quantity, now)
         if series is None:
             return
-        answers = (_answer(subject, f"model/{model['model']}", model), _answer(subject, "inputs", _inputs_of(recent)))
+        model = line.model or _answer(subject, f"model/{PROFILE['model']}", PROFILE)
+        answers = (model, _answer(subject, "inputs", _inputs_of(recent)))
         fetch = Fetch(OWN_FORECASTS, subject.zone, now, series.start, series.end, answers, {subject.quantity: series})
         self._store.add(fetch)
         book = Book.of(fetch.fetch_id, series)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from core.instance import Frozen, JobInstance, Run
+from core.instance import Course, Frozen, JobInstance, Run
 from core.job import FlexibilityType, Job, JobStatus, Tier
 from core.ledger import SlotEntry
 from core.slots import slots_between
@@ -28,11 +28,19 @@ class Demand:
     frozen: Frozen | None
 
 
-def demand(job: Job, rows: Sequence[SlotEntry], sites: tuple[str, ...], start: datetime, slots: int) -> Demand:
+def demand(
+    job: Job,
+    rows: Sequence[SlotEntry],
+    sites: tuple[str, ...],
+    start: datetime,
+    slots: int,
+    move_cost_gbp: float = 0.0,
+) -> Demand:
     """What ``job`` still needs in ``slots`` slots from ``start``.
 
     :param rows: the job's planned rows, in order of time; those before ``start`` are committed.
     :param sites: ids of the sites that it may use.
+    :param move_cost_gbp: charged to a plan that moves it; a job that is planned keeps its course unless that pays.
     """
     committed = committed_rows(rows, start)
     coming = [row for row in rows if row.slot_start >= start]
@@ -43,7 +51,12 @@ def demand(job: Job, rows: Sequence[SlotEntry], sites: tuple[str, ...], start: d
     if left <= 1e-9:
         return Demand(None, None)
     places = (committed[0].site_id,) if committed else sites
-    return Demand(_bidder(job, left, places, start, slots, tier=Tier.PREMIUM if committed else job.tier), None)
+    bidder = _bidder(job, left, places, start, slots, tier=Tier.PREMIUM if committed else job.tier)
+    runs = tuple(run for run in frozen_runs(coming, start) if run[1] <= slots)
+    if runs and move_cost_gbp > 0 and coming[0].site_id in places:
+        standing = Course(site=coming[0].site_id, runs=runs)
+        bidder = bidder.model_copy(update={"planned": standing, "move_cost_gbp": move_cost_gbp})
+    return Demand(bidder, None)
 
 
 def committed_rows(rows: Sequence[SlotEntry], start: datetime) -> list[SlotEntry]:

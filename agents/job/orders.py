@@ -1,165 +1,325 @@
-"""The order book's arrays: every open job as one row, and the terms that the sites announce.
+"""The order book's arrays: every open job as one row, and the board on which terms are announced to them.
 
-Both are plain tuples of arrays, so that the compiled answers (agents.job.kernels.py) can read them.
+All are plain tuples of arrays, so that the compiled answers (agents/job/kernels) can read them. Axes as in
+core/market.py; J jobs, L the longest ladder of levels.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from graphlib import TopologicalSorter
+from itertools import chain
+from typing import NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.bid import Market, Prices
-from core.instance import Instance, JobInstance
-from core.series import BoolArray, FloatArray, IntArray
+from core.instance import Course, Instance, JobInstance, Run
+from core.market import NOWHERE, Market
+from core.series import FloatArray, IntArray, LevelArray
 
 BLOCK, PAUSABLE, ELASTIC = range(3)
 BEND = {"block": 1.0, "pausable": 0.3, "elastic": 0.0}
 KIND = {"block": BLOCK, "pausable": PAUSABLE, "elastic": ELASTIC}
+UNLIMITED = 1 << 30
+RowArray = NDArray[np.void]
+
+
+ROW = np.dtype(
+    [
+        (name, np.int64 if kind is int else np.float64)
+        for kind, names in (
+            (int, "kind duration restart min_run max_pauses first last roomy_last depth planned tenant_cap gang"),
+            (float, "power_kw pause_gbp max_price max_carbon cap_kg work penalty_gbp move_gbp bulk"),
+        )
+        for name in names.split()
+    ]
+)
 
 
 class Orders(NamedTuple):
-    """What J jobs want. Powers are IT kW; windows are slots ``[first, last)``; L is the longest ladder, at least 1.
+    """What J jobs want. Powers are IT kW; windows are slots ``[first, last)``.
 
-    ``level_kw`` and ``level_work`` (J, L) are the ladders of elastic jobs, filled up with infinite power where they
-    end; a block or pausable job has one level. ``bulk`` says how hard
-    a job is to fit in. ``at_site`` (J, S) says where a job may run at all.
+    ``row`` (J,) has a field for each single figure of a job (``ROW``). ``level_kw`` and ``level_work`` (J, L) are
+    ladders, filled up with infinite power where they end; a block or pausable job has one level. The places where job j
+    may run are ``place[place_at[j]:place_at[j + 1]]``, where ``place_gbp`` is what it costs to move there, and
+    ``place_floor`` what it is charged there at least, at whatever prices; they are in order of these.
+    ``before[before_at[j]:...]`` come before j and ``behind`` after it; ``roomy_last`` is where its window ends when
+    those shall still find room. ``planned`` is the row of its standing course, or ``NOWHERE``, in ``planned_place``
+    (R,) and ``planned_level`` (R, T). ``tenant_cap`` is the index of its tenant's carbon cap, ``gang`` the number of
+    its gang, ``bulk`` how hard it is to fit in.
     """
 
-    kind: IntArray
-    power_kw: FloatArray
-    duration: IntArray
-    pause_gbp: FloatArray
-    first: IntArray
-    last: IntArray
-    max_price: FloatArray
-    max_carbon: FloatArray
-    work: FloatArray
-    depth: IntArray
-    bulk: FloatArray
+    row: RowArray
     level_kw: FloatArray
     level_work: FloatArray
-    at_site: BoolArray
-
-    @classmethod
-    def of(cls, instance: Instance) -> Orders:
-        """The jobs of an instance, in its order."""
-        jobs = instance.jobs
-        ladders = [_ladder(job) for job in jobs]
-        depth = max((len(ladder) for ladder in ladders), default=1)
-        level_kw, level_work = np.full((len(jobs), depth), np.inf), np.zeros((len(jobs), depth))
-        for row, ladder in enumerate(ladders):
-            level_kw[row, : len(ladder)], level_work[row, : len(ladder)] = zip(*ladder, strict=True)
-        return cls(
-            kind=_whole([KIND[job.kind] for job in jobs]),
-            power_kw=_real([job.power_kw or 0.0 for job in jobs]),
-            duration=_whole([job.duration_slots or 0 for job in jobs]),
-            pause_gbp=_real([job.pause_cost_gbp or 0.0 for job in jobs]),
-            first=_whole([job.earliest_slot for job in jobs]),
-            last=_whole([job.latest_slot for job in jobs]),
-            max_price=_limits([job.max_price_gbp_per_kwh for job in jobs]),
-            max_carbon=_limits([job.max_carbon_g_per_kwh for job in jobs]),
-            work=_real([job.work or 0.0 for job in jobs]),
-            depth=_whole([len(ladder) for ladder in ladders]),
-            bulk=_real([_bulk(job) for job in jobs]),
-            level_kw=level_kw,
-            level_work=level_work,
-            at_site=_at_site(instance),
-        )
+    place_at: IntArray
+    place: IntArray
+    place_gbp: FloatArray
+    place_floor: FloatArray
+    planned_place: IntArray
+    planned_level: LevelArray
+    before_at: IntArray
+    before: IntArray
+    behind_at: IntArray
+    behind: IntArray
 
 
-class Terms(NamedTuple):
-    """What S sites announce for T slots; all (S, T) but ``site_open`` (S,).
+class Board(NamedTuple):
+    """Terms as the jobs see them. ``*_price`` are prices; ``*_slope`` how fast they rise with load beyond ``*_room``.
 
-    ``cost`` and ``charge`` are GBP per IT kW and slot, without and with scarcity; ``order`` lists each site's slots by
-    rising charge; ``carbon_kg`` is kg per IT kW and slot.
+    A kW at the meter of site s in slot t is charged ``max(0, price + slope * (load - room))``, where load includes half
+    of what the job itself would add; hardware and carbon likewise. Where slopes are nought, prices are as announced.
+
+    :param hard: whether a job must fit into the rooms, or only alone into what there is.
+    :param alone_kw: (S, T) what a single job may draw at a meter at most, ``alone_hardware_kw`` (P, T) of hardware: no
+        course that breaks them is one.
     """
 
+    place_site: IntArray
     pue: FloatArray
     price: FloatArray
     carbon: FloatArray
-    carbon_kg: FloatArray
+    kg: FloatArray
     cost: FloatArray
-    charge: FloatArray
-    order: IntArray
-    site_open: BoolArray
+    alone_kw: FloatArray
+    alone_hardware_kw: FloatArray
+    headroom_price: FloatArray
+    headroom_slope: FloatArray
+    headroom_room: FloatArray
+    hardware_price: FloatArray
+    hardware_slope: FloatArray
+    hardware_room: FloatArray
+    carbon_price: FloatArray
+    carbon_slope: FloatArray
+    carbon_room: FloatArray
+    total_cap: int
+    site_cap: IntArray
+    hard: bool
+
+
+class Courses(NamedTuple):
+    """What J jobs do: ``place`` (J,) or ``NOWHERE``, ``level`` (J, T) from 1, ``gbp`` (J,) own costs where served; and
+    what they draw together: ``load_kw`` (S, T) at the meters, ``hardware_kw`` (P, T), ``kg`` (C,) under the caps."""
+
+    place: IntArray
+    level: LevelArray
+    gbp: FloatArray
+    load_kw: FloatArray
+    hardware_kw: FloatArray
+    kg: FloatArray
 
     @classmethod
-    def of(cls, market: Market, prices: Prices, sites: BoolArray | None = None) -> Terms:
-        """The terms at ``prices``, at all sites or only at ``sites`` (S,)."""
-        charge = np.ascontiguousarray(prices.per_kw(market))
+    def none(cls, jobs: int, market: Market) -> Courses:
+        """Nothing runs."""
         return cls(
-            pue=market.pue,
-            price=market.price_gbp_per_kwh,
-            carbon=market.carbon_g_per_kwh,
-            carbon_kg=market.carbon_kg_per_kw,
-            cost=market.cost_gbp_per_kw,
-            charge=charge,
-            order=np.argsort(charge, axis=1, kind="stable"),
-            site_open=np.ones(len(charge), dtype=np.bool_) if sites is None else sites,
+            np.full(jobs, NOWHERE, dtype=np.int64),
+            np.zeros((jobs, market.shape[1]), dtype=np.int8),
+            np.zeros(jobs),
+            np.zeros(market.shape),
+            np.zeros(market.hardware_kw.shape),
+            np.zeros(market.cap_kg.shape),
         )
 
-
-class Guides(NamedTuple):
-    """G sets of prices at which jobs are asked again; the first has no price of headroom.
-
-    ``charge`` and ``order`` (G, S, T) as in :class:`Terms`; ``floors`` (G, J, S): what a job's course at a site is
-    charged at least; ``sites`` (G, J, S): each job's sites by rising floor.
-    """
-
-    charge: FloatArray
-    order: IntArray
-    floors: FloatArray
-    sites: IntArray
-
-
-class Standing(NamedTuple):
-    """What J jobs do at present.
-
-    ``site`` (J,) index or ``NOWHERE``; ``power_kw`` (J, T); ``cost_gbp`` and ``carbon_kg`` (J,); ``residual_kw`` (S, T)
-    left at the meters and ``carbon_left_kg`` (1,) under the cap.
-    """
-
-    site: IntArray
-    power_kw: FloatArray
-    cost_gbp: FloatArray
-    carbon_kg: FloatArray
-    residual_kw: FloatArray
-    carbon_left_kg: FloatArray
-
-    def copied(self) -> Standing:
+    def copied(self) -> Courses:
         """An independent copy."""
-        whole = (self.site.copy(), self.power_kw.copy(), self.cost_gbp.copy(), self.carbon_kg.copy())
-        return Standing(*whole, self.residual_kw.copy(), self.carbon_left_kg.copy())
+        own = (self.place.copy(), self.level.copy(), self.gbp.copy())
+        return Courses(*own, self.load_kw.copy(), self.hardware_kw.copy(), self.kg.copy())
 
 
-def _ladder(job: JobInstance) -> list[tuple[float, float]]:
+def orders_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -> Orders:
+    """``jobs`` of an instance as arrays, in their order; of those they come after, frozen ones have ended already."""
+    at = {job.id: number for number, job in enumerate(jobs)}
+    level_kw, level_work, depth = _ladders(jobs)
+    first, roomy_last, before = _chained(jobs, at, _frozen_ends(instance))
+    behind: list[list[int]] = [[] for _ in jobs]
+    for at_row, earlier in enumerate(before):
+        for other in earlier:
+            behind[other].append(at_row)
+    places = _places_of(instance, market, jobs)
+    planned = [number for number, job in enumerate(jobs) if job.planned is not None]
+    row_of = np.full(len(jobs), NOWHERE, dtype=np.int64)
+    row_of[planned] = np.arange(len(planned))
+    gangs = {name: number for number, name in enumerate(sorted({job.gang for job in jobs if job.gang is not None}))}
+    power = _real(jobs, lambda job: job.power_kw or 0.0)
+    duration = _whole(jobs, lambda job: job.duration_slots or 0)
+    row = np.zeros(len(jobs), dtype=ROW)
+    for name, values in {
+        "kind": _whole(jobs, lambda job: KIND[job.kind]),
+        "power_kw": power,
+        "duration": duration,
+        "pause_gbp": _real(jobs, lambda job: job.pause_cost_gbp or 0.0),
+        "restart": _whole(jobs, lambda job: job.restart_slots or 0),
+        "min_run": _whole(jobs, lambda job: job.min_run_slots or 1),
+        "max_pauses": _whole(jobs, lambda job: UNLIMITED if job.max_pauses is None else job.max_pauses),
+        "first": first,
+        "last": _whole(jobs, lambda job: job.latest_slot),
+        "roomy_last": roomy_last,
+        "max_price": _limits(jobs, lambda job: job.max_price_gbp_per_kwh),
+        "max_carbon": _limits(jobs, lambda job: job.max_carbon_g_per_kwh),
+        "cap_kg": _limits(jobs, lambda job: job.carbon_cap_kg),
+        "work": _real(jobs, lambda job: job.work or 0.0),
+        "depth": depth,
+        "penalty_gbp": _real(jobs, lambda job: job.unserved_penalty_gbp),
+        "planned": row_of,
+        "move_gbp": _real(jobs, lambda job: job.move_cost_gbp or 0.0),
+        "tenant_cap": _whole(jobs, lambda job: market.tenant_cap.get(job.tenant, NOWHERE)),
+        "gang": _whole(jobs, lambda job: NOWHERE if job.gang is None else gangs[job.gang]),
+        "bulk": _real(jobs, lambda job: BEND[job.kind]) * power * duration,
+    }.items():
+        row[name] = values
+    return Orders(
+        row=row,
+        level_kw=level_kw,
+        level_work=level_work,
+        place_at=_starts([len(own) for own, _ in places]),
+        place=np.array(list(chain.from_iterable(own for own, _ in places)), dtype=np.int64),
+        place_gbp=np.array(list(chain.from_iterable(gbp for _, gbp in places)), dtype=np.float64),
+        place_floor=np.full(sum(len(own) for own, _ in places), -np.inf),
+        planned_place=np.array([_planned_place(jobs[number], market, instance) for number in planned], dtype=np.int64),
+        planned_level=_levels([jobs[number] for number in planned], level_kw[planned], instance.slots),
+        before_at=_starts([len(own) for own in before]),
+        before=np.array(list(chain.from_iterable(before)), dtype=np.int64),
+        behind_at=_starts([len(own) for own in behind]),
+        behind=np.array(list(chain.from_iterable(behind)), dtype=np.int64),
+    )
+
+
+def levels_of(course: Course, level_kw: FloatArray, slots: int) -> LevelArray:
+    """(T,) levels of a course, each the one whose power is nearest; ``level_kw`` (L,)."""
+    level = np.zeros(slots, dtype=np.int8)
+    for start, end, power_kw in course.runs:
+        level[start:end] = 1 + int(np.argmin(np.abs(level_kw - power_kw)))
+    return level
+
+
+def runs_of(level: LevelArray, level_kw: FloatArray) -> tuple[Run, ...]:
+    """Maximal runs at one level in a row of levels (T,)."""
+    edges = np.flatnonzero(np.diff(level, prepend=0, append=0))
+    return tuple(
+        (int(start), int(end), float(level_kw[level[start] - 1]))
+        for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+        if level[start] > 0
+    )
+
+
+def place_at_site(market: Market, site: int, hardware: str | None) -> int:
+    """The place of a class of hardware at a site; the site itself for none, and where it has no limit of the class."""
+    for place in np.flatnonzero(market.place_site == site).tolist():
+        if place >= len(market.site_cap) and market.hardware[place] == hardware:
+            return int(place)
+    return site
+
+
+def _planned_place(job: JobInstance, market: Market, instance: Instance) -> int:
+    """The place of a standing course; ``NOWHERE`` for one that no longer does what the job asks: it cannot be kept."""
+    planned = cast(Course, job.planned)
+    if planned.site not in job.sites or not _does_the_work(job, planned):
+        return NOWHERE
+    return place_at_site(market, [site.id for site in instance.sites].index(planned.site), job.hardware)
+
+
+def _does_the_work(job: JobInstance, course: Course) -> bool:
+    runs = _touching(sorted(course.runs))
     if job.levels:
-        return [(level.power_kw, level.work_per_slot) for level in job.levels]
-    return [(job.power_kw or 0.0, 1.0)]
+        paces = {level.power_kw: level.work_per_slot for level in job.levels}
+        done = sum((end - start) * paces.get(power_kw, -np.inf) for start, end, power_kw in course.runs)
+        return bool(done >= (job.work or 0.0) * (1 - 1e-9) - 1e-9)
+    lengths = [end - start for start, end, _ in runs]
+    restart, least = job.restart_slots or 0, job.min_run_slots or 1
+    pauses = len(runs) - 1
+    return (
+        all(power_kw == job.power_kw for _, _, power_kw in runs)
+        and sum(lengths) == (job.duration_slots or 0) + restart * pauses
+        and (pauses == 0 or job.kind == "pausable")
+        and (job.max_pauses is None or pauses <= job.max_pauses)
+        and all(length >= least and (number == 0 or length > restart) for number, length in enumerate(lengths))
+    )
 
 
-def _bulk(job: JobInstance) -> float:
-    """kW held for one slot, less where the job can bend: levels fit in almost anywhere, pauses help."""
-    return BEND[job.kind] * (job.power_kw or 0.0) * (job.duration_slots or 0)
+def _touching(runs: list[Run]) -> list[Run]:
+    """Runs in order, those that touch at one power made one."""
+    found: list[Run] = []
+    for start, end, power_kw in runs:
+        if found and found[-1][1] == start and found[-1][2] == power_kw:
+            found[-1] = (found[-1][0], end, power_kw)
+        else:
+            found.append((start, end, power_kw))
+    return found
 
 
-def _whole(values: list[int]) -> IntArray:
-    return np.array(values, dtype=np.int64)
+def _levels(jobs: Sequence[JobInstance], level_kw: FloatArray, slots: int) -> LevelArray:
+    rows = [levels_of(cast(Course, job.planned), level_kw[row], slots) for row, job in enumerate(jobs)]
+    return np.array(rows, dtype=np.int8).reshape(len(jobs), slots)
 
 
-def _real(values: list[float]) -> FloatArray:
-    return np.array(values, dtype=np.float64)
+def _ladders(jobs: Sequence[JobInstance]) -> tuple[FloatArray, FloatArray, IntArray]:
+    depth = _whole(jobs, lambda job: len(job.levels) if job.levels else 1)
+    width = int(depth.max(initial=1))
+    level_kw, level_work = np.full((len(jobs), width), np.inf), np.ones((len(jobs), width))
+    level_kw[:, 0] = _real(jobs, lambda job: job.power_kw or 0.0)
+    for row, job in enumerate(jobs):
+        if job.levels:
+            level_kw[row, : len(job.levels)] = [level.power_kw for level in job.levels]
+            level_work[row, : len(job.levels)] = [level.work_per_slot for level in job.levels]
+    return level_kw, level_work, depth
 
 
-def _limits(values: list[float | None]) -> FloatArray:
-    return np.array([np.inf if value is None else value for value in values], dtype=np.float64)
+def _places_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -> list[tuple[list[int], list[float]]]:
+    """For each job its places, and what it costs to run there for it is not its home."""
+    number = {site.id: row for row, site in enumerate(instance.sites)}
+    by_class = {
+        (int(site), name): place
+        for place, (site, name) in enumerate(zip(market.place_site.tolist(), market.hardware, strict=True))
+    }
+    found = []
+    for job in jobs:
+        here = [(by_class.get((number[site], job.hardware), NOWHERE), site) for site in job.sites]
+        own = [(place, site) for place, site in here if place != NOWHERE]
+        move = job.migration_cost_gbp or 0.0
+        found.append(([place for place, _ in own], [move if job.home not in (None, site) else 0.0 for _, site in own]))
+    return found
 
 
-def _at_site(instance: Instance) -> BoolArray:
-    place = {site.id: number for number, site in enumerate(instance.sites)}
-    allowed = np.zeros((len(instance.jobs), len(place)), dtype=np.bool_)
-    pairs = [(row, place[site]) for row, job in enumerate(instance.jobs) for site in job.sites]
-    if pairs:
-        allowed[tuple(np.array(pairs).T)] = True
-    return allowed
+def _frozen_ends(instance: Instance) -> dict[str, int]:
+    """When each frozen job ends."""
+    return {frozen.job: max((end for _, end, _ in frozen.runs), default=0) for frozen in instance.frozen}
+
+
+def _chained(
+    jobs: Sequence[JobInstance], at: dict[str, int], frozen_ends: dict[str, int]
+) -> tuple[IntArray, IntArray, list[list[int]]]:
+    """First slots no earlier than predecessors can end, last slots that leave successors room, and predecessors."""
+    first = _whole(jobs, lambda job: max([job.earliest_slot, *(frozen_ends.get(other, 0) for other in job.after)]))
+    last = _whole(jobs, lambda job: job.latest_slot)
+    before = [[at[other] for other in job.after if other in at] for job in jobs]
+    least = {row: jobs[row].least_slots for row in range(len(jobs)) if before[row]}
+    least |= {other: jobs[other].least_slots for row in list(least) for other in before[row]}
+    order = _in_order(before)
+    for row in order:
+        first[row] = max([first[row], *(first[other] + least[other] for other in before[row])])
+    for row in reversed(order):
+        for other in before[row]:
+            last[other] = min(last[other], last[row] - least[row])
+    return first, last, before
+
+
+def _in_order(before: list[list[int]]) -> list[int]:
+    """Rows that have predecessors, or are some, each after all of its own."""
+    return list(TopologicalSorter({row: own for row, own in enumerate(before) if own}).static_order())
+
+
+def _starts(lengths: Sequence[int]) -> IntArray:
+    return np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))]).astype(np.int64)
+
+
+def _whole(jobs: Sequence[JobInstance], of: Callable[[JobInstance], int]) -> IntArray:
+    return np.array([of(job) for job in jobs], dtype=np.int64)
+
+
+def _real(jobs: Sequence[JobInstance], of: Callable[[JobInstance], float]) -> FloatArray:
+    return np.array([of(job) for job in jobs], dtype=np.float64)
+
+
+def _limits(jobs: Sequence[JobInstance], of: Callable[[JobInstance], float | None]) -> FloatArray:
+    return np.array([np.inf if (limit := of(job)) is None else limit for job in jobs], dtype=np.float64)

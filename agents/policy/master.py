@@ -1,29 +1,50 @@
-"""The master problem: the policy agent's clearing of the bids received, in cvxpy.
+"""The master problem: the policy agent's clearing of bids, in cvxpy.
 
-minimise    sum_k cost_k x_k + sum_j penalty_j u_j
+minimise    energy over the scenarios (expected and CVaR) + other costs of bids taken + penalties of jobs not served
 subject to  sum over bids k of job j of x_k + u_j = 1          every job served once, or its penalty paid
-            sum_k draw_k[s,t] x_k <= headroom[s,t]              dual: the price of headroom
-            sum_k carbon_k x_k <= cap                           dual: the price of capped carbon
-            x, u >= 0  (whole: x in {0, 1})
+            u_j alike for all jobs of a gang
+            every limit (agents/policy/limits.py)                duals: the prices
+            x, u >= 0, and the site terms' own limits
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
 
-from core.bid import BidBatch, Market, Prices, carbon_kg
+from agents.policy.limits import CarbonCaps, HardwareLimits, HeadroomLimits, Limit
+from agents.policy.risk import RiskWeights
+from agents.policy.terms import SiteTerm
 from core.errors import SolverFailed
+from core.market import NOWHERE, Market, Prices
 from core.series import FloatArray, IntArray
 
-TRUST = 0.3
-LEAST_PRICE = 1e-4
 SOLVED = (cp.OPTIMAL, cp.OPTIMAL_INACCURATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Bids:
+    """n bids of J jobs, several of one job.
+
+    :param job: (n,) index among the J jobs; ``place`` (n,), ``power_kw`` (n, T) IT power.
+    :param other_gbp: (n,) what a bid costs besides energy and carbon.
+    :param penalty_gbp: (J,); ``gang`` (J,) its number or ``NOWHERE``; ``tenant_cap`` (J,).
+    """
+
+    job: IntArray
+    place: IntArray
+    power_kw: FloatArray
+    other_gbp: FloatArray
+    penalty_gbp: FloatArray
+    gang: IntArray
+    tenant_cap: IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,91 +56,104 @@ class Cleared:
     share: FloatArray
 
 
+def joined(parts: Sequence[Bids]) -> Bids:
+    """The bids of several answers of the same jobs, each profile of a job once."""
+    job, place, power, other = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("job", "place", "power_kw", "other_gbp")
+    )
+    mark = power @ np.random.default_rng(0).random(power.shape[1])
+    keys = np.rec.fromarrays([job, place, np.round(mark, 9)])
+    _, first = np.unique(keys, return_index=True)
+    head = parts[0]
+    return Bids(job[first], place[first], power[first], other[first], head.penalty_gbp, head.gang, head.tenant_cap)
+
+
 class Master:
     """The master problem over one pool of bids.
 
-    :param bids: n bids, each with a profile; several for one job.
-    :param jobs: the job indexes to serve, each with its penalty in ``penalty_gbp``.
+    :param settled_gbp: (K,) energy of what is frozen, in each scenario.
     """
 
-    def __init__(self, bids: BidBatch, jobs: IntArray, penalty_gbp: FloatArray, market: Market, prices: Prices) -> None:
+    def __init__(
+        self, bids: Bids, market: Market, terms: Sequence[SiteTerm], risk: RiskWeights, settled_gbp: FloatArray
+    ) -> None:
         self.bids = bids
-        self._market = market
-        self._contested, draw = _contested_draw(bids, market)
+        self._market, self._risk = market, risk
         self._take = cp.Variable(len(bids.job), nonneg=True)
-        self._unserved = cp.Variable(len(jobs), nonneg=True)
-        row = np.searchsorted(jobs, bids.job)
-        serve = sp.csr_matrix((np.ones(len(row)), (row, np.arange(len(row)))), shape=(len(jobs), len(row)))
-        self._cost, self._penalty, self._serve, self._draw = bids.cost_gbp, penalty_gbp, serve, draw
-        self._headroom = market.headroom_kw.ravel()[self._contested]
-        self._carbon = carbon_kg(bids, market)
+        self._unserved = cp.Variable(len(bids.penalty_gbp), nonneg=True)
+        drawn, costs, self._constraints = self._terms(terms, settled_gbp)
+        self._limits: list[Limit] = [
+            HeadroomLimits(market, bids, self._take, drawn),
+            HardwareLimits(market, bids, self._take),
+            CarbonCaps(market, bids, self._take),
+        ]
+        self._constraints += self._served() + [c for limit in self._limits for c in limit.constraints]
+        energy, self._tail = self._energy(costs)
+        other = bids.other_gbp @ self._take + bids.penalty_gbp @ self._unserved
+        self._objective = energy + other + sum(cost for _, cost in costs)
 
-        self._expected_gbp = prices.headroom.ravel()[self._contested]
+    def _served(self) -> list[Any]:
+        jobs, bids = len(self.bids.penalty_gbp), len(self.bids.job)
+        serve = sp.csr_matrix((np.ones(bids), (self.bids.job, np.arange(bids))), shape=(jobs, bids))
+        found = [serve @ self._take + self._unserved == 1]
+        members = np.flatnonzero(self.bids.gang != NOWHERE)
+        order = members[np.argsort(self.bids.gang[members], kind="stable")]
+        pairs = [(a, b) for a, b in pairwise(order) if self.bids.gang[a] == self.bids.gang[b]]
+        if pairs:
+            one, other = (np.array(side) for side in zip(*pairs, strict=True))
+            found.append(self._unserved[one] == self._unserved[other])
+        return found
+
+    def _terms(self, terms: Sequence[SiteTerm], settled_gbp: FloatArray) -> tuple[dict[int, Any], list[Any], list[Any]]:
+        """Draw at the meter by site; for each term (and what is frozen) energy by scenario and own cost; limits."""
+        drawn: dict[int, Any] = {}
+        costs: list[Any] = [(settled_gbp, 0.0)]
+        limits: list[Any] = []
+        for term in terms:
+            draw, own, own_limits = term.expression(np.zeros(self._market.shape[1]))
+            drawn[term.site] = drawn.get(term.site, 0) + draw
+            rates = self._market.scenario_gbp_per_kw[:, term.site] / self._market.pue[term.site]
+            costs.append((rates @ draw, own))
+            limits += own_limits
+        return drawn, costs, limits
+
+    def _energy(self, costs: list[Any]) -> tuple[Any, Any]:
+        """Expected energy and its CVaR; the constraint whose duals are the tail's weights, None without risk."""
+        site = self._market.place_site[self.bids.place]
+        by_bid = np.einsum("kns,ns->kn", self._market.scenario_gbp_per_kw[:, site], self.bids.power_kw)
+        total = by_bid @ self._take + sum(energy for energy, _ in costs)
+        expected = self._risk.probability @ total
+        if not self._risk.moves:
+            return expected, None
+        least, beyond = cp.Variable(), cp.Variable(len(self._risk.probability), nonneg=True)
+        tail = beyond >= total - least
+        self._constraints.append(tail)
+        return (1 - self._risk.weight) * expected + self._risk.weight * (least + self._risk.most @ beyond), tail
 
     def relaxed(self, time_limit_s: float) -> Cleared | None:
-        """Clear with shares of bids; the duals are the next prices. None when time runs out.
-
-        Prices may move by no more than ``TRUST`` from those expected: headroom beyond the limit can be had at the
-        upper end, and unused headroom is worth the lower end, so that few bids give useful prices. The objective is
-        therefore not a bound of anything; the bids that answer the prices prove one.
-        """
-        take, unserved = self._take, self._unserved
-        over, under = cp.Variable(self._contested.size, nonneg=True), cp.Variable(self._contested.size, nonneg=True)
-        floor_gbp, ceiling_gbp = (1 - TRUST) * self._expected_gbp, (1 + TRUST) * self._expected_gbp + LEAST_PRICE
-        constraints: list[Any] = [self._serve @ take + unserved == 1]
-        cost = self._cost @ take + self._penalty @ unserved
-        if self._contested.size:
-            constraints.append(self._draw @ take - over + under <= self._headroom)
-            cost += ceiling_gbp @ over - floor_gbp @ under
-        if self._market.carbon_cap_kg is not None:
-            constraints.append(self._carbon @ take <= self._market.carbon_cap_kg)
-        problem = cp.Problem(cp.Minimize(cost), constraints)
+        """Clear with shares of bids; the duals are the next prices. None when time runs out."""
+        problem = cp.Problem(cp.Minimize(self._objective), self._constraints)
         if not _solved(problem, time_limit_s):
             return None
-        prices = np.zeros(self._market.headroom_kw.size)
-        if self._contested.size:
-            prices[self._contested] = np.maximum(0.0, constraints[1].dual_value)
-        carbon = 0.0 if self._market.carbon_cap_kg is None else max(0.0, float(constraints[-1].dual_value))
-        shape = self._market.headroom_kw.shape
-        return Cleared(float(problem.value), Prices(prices.reshape(shape), carbon), np.asarray(take.value))
-
-
-def promising(bids: BidBatch, prices: Prices, market: Market, most: int) -> IntArray:
-    """Rows of the ``most`` bids of each job that are cheapest at ``prices``, in order; ``bids`` are ordered by job."""
-    charge = prices.per_kw(market) - market.cost_gbp_per_kw
-    value = bids.cost_gbp + np.einsum("nt,nt->n", bids.power_kw, charge[bids.site])
-    order = np.lexsort((value, bids.job))
-    rank = np.arange(len(order)) - np.searchsorted(bids.job, bids.job[order])
-    return np.asarray(np.sort(order[rank < most]))
-
-
-def _contested_draw(bids: BidBatch, market: Market) -> tuple[IntArray, sp.csr_matrix]:
-    """Flat (s, t) indexes at which all bids together exceed the headroom, and their draw there (rows, n)."""
-    slots = market.pue.shape[1]
-    bid, slot = np.nonzero(bids.power_kw)
-    place = bids.site[bid] * slots + slot
-    draw = bids.power_kw[bid, slot] * market.pue[bids.site[bid], slot]
-    total = np.bincount(place, weights=draw, minlength=market.pue.size)
-    contested = np.flatnonzero(total > market.headroom_kw.ravel() + 1e-9)
-    row = np.searchsorted(contested, place)
-    kept = (row < contested.size) & (
-        contested[np.minimum(row, max(contested.size - 1, 0))] == place if contested.size else False
-    )
-    shape = (contested.size, len(bids.job))
-    return contested, sp.csr_matrix((draw[kept], (row[kept], bid[kept])), shape=shape)
+        free = self._market.free_prices()
+        weights = self._risk.probability
+        if self._tail is not None:
+            tail = np.maximum(0.0, np.asarray(self._tail.dual_value)) / self._risk.weight
+            weights = self._risk.mixed(tail)
+        headroom, hardware, carbon = (limit.prices() for limit in self._limits)
+        prices = Prices(headroom, hardware, carbon.reshape(free.carbon.shape), weights)
+        return Cleared(float(problem.value), prices, np.asarray(self._take.value))
 
 
 def _solved(problem: Any, time_limit_s: float) -> bool:
-    """Solve with HiGHS' interior point on one thread, so that the same inputs give the same answer; False: no time."""
-    options = {"solver": "ipm", "run_crossover": "off", "threads": 1, "random_seed": 0, "time_limit": time_limit_s}
+    """Solve with HiGHS on one thread, so that the same inputs give the same answer; False: no time, or no answer."""
+    options = {"threads": 1, "random_seed": 0, "time_limit": time_limit_s}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cvxpy warns of inaccurate solutions; the status below says the same
             problem.solve(solver=cp.HIGHS, warm_start=False, highs_options=options)
     except cp.SolverError as error:
         raise SolverFailed(f"HiGHS gave up on the master problem: {error}") from error
-    if problem.status == cp.USER_LIMIT:
+    except ValueError:  # cvxpy found a status that has no solution to unpack
         return False
-    if problem.status not in SOLVED:
-        raise SolverFailed(f"the master problem came back {problem.status}")
-    return True
+    return problem.status in SOLVED

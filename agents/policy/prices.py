@@ -1,88 +1,86 @@
-"""Price rounds: raise prices where demand exceeds headroom, lower them where it does not.
+"""Price rounds: prices rise where jobs draw more than there is, and fall where they leave some.
 
-Each round is a Polyak step along the averaged excess demand, ``step = (target - bound) / |excess|^2``. The target is
-the best bound so far plus ``reach``, which grows while the bound keeps rising and is halved when it has not risen for
-a while (a variable target, as in Nedic and Bertsekas 2001): penalties make the objective of early plans useless as one.
+The rounds are a method of multipliers (Hestenes 1969, Powell 1969) with turns: within a round jobs choose one after
+another, and each sees what those before it have taken, because the price of a site and slot rises with its load,
+``max(0, price + slope * (load - room))``. After a round the prices become what they had risen or fallen to. Load then
+settles near the room instead of swinging between too much and too little. Steep slopes settle it quickly; but a job
+then sees prices that its own size has moved, and the bound suffers, so slopes become gentler from round to round.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.bid import Market, Prices
+from core.market import Market, Prices
 from core.series import FloatArray
 
-PATIENCE = 5
-STREAK = 3
-GROWTH = 2.0
-SMOOTHING = 0.7
-FIRST_REACH = 0.1
-SETTLED = 1e-4
+STEEP, GENTLE = 3.0, 0.03
+"""a slope adds this many times the usual cost of energy when a room is drawn twice: in the first round, in the last"""
+LEAST_ROOM = 1e-3
+BOUNDLESS = 1e12
 
 
 @dataclass(slots=True)
 class PriceRounds:
-    """The state of the price rounds: the prices announced now and the best bound proved so far."""
+    """The prices announced now, their slopes, and the best bound proved so far.
+
+    :param headroom_slope: (S, T) at steepness 1, ``hardware_slope`` (P, T), ``carbon_slope`` (C,).
+    """
 
     market: Market
     prices: Prices
     best: Prices
+    headroom_slope: FloatArray
+    hardware_slope: FloatArray
+    carbon_slope: FloatArray
     best_bound_gbp: float = -np.inf
-    reach_gbp: float = np.inf
-    _stalled: int = 0
-    _rising: int = 0
-    _direction_kw: FloatArray | None = None
-    _direction_kg: float = 0.0
 
     @classmethod
-    def start(cls, market: Market, prices: Prices) -> PriceRounds:
-        """Begin at given prices."""
-        return cls(market, prices, prices)
+    def start(cls, market: Market, dearest_gbp_per_kw: float, prices: Prices | None = None) -> PriceRounds:
+        """Begin at given prices, or at none. Where there is no headroom at all it costs ``dearest_gbp_per_kw``."""
+        begin = prices or market.free_prices()
+        shut = market.alone_kw <= LEAST_ROOM
+        begin = replace(begin, headroom=np.where(shut, dearest_gbp_per_kw, begin.headroom))
+        usual, usual_kg = _usual_gbp(market)
+        hardware_kw = np.minimum(market.hardware_kw, BOUNDLESS)
+        return cls(
+            market,
+            begin,
+            begin,
+            usual / np.maximum(market.headroom_kw, LEAST_ROOM),
+            usual / np.maximum(hardware_kw, LEAST_ROOM),
+            usual_kg / np.maximum(market.cap_kg, LEAST_ROOM),
+        )
 
-    @property
-    def settled(self) -> bool:
-        """True when further rounds are not expected to raise the bound by much."""
-        return self.reach_gbp < SETTLED * abs(self.best_bound_gbp)
+    def slopes(self, progress: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Slopes of headroom, hardware and carbon when that share of the rounds is over."""
+        steepness = STEEP * (GENTLE / STEEP) ** progress
+        return steepness * self.headroom_slope, steepness * self.hardware_slope, steepness * self.carbon_slope
 
-    def observe(self, bound_gbp: float) -> None:
-        """Keep the present prices when their bound is the best so far."""
-        rise = bound_gbp - self.best_bound_gbp
-        if rise > 0:
+    def observe(self, bound_gbp: float) -> bool:
+        """Keep the present prices when their bound is the best so far; returns whether it is."""
+        if bound_gbp > self.best_bound_gbp:
             self.best_bound_gbp, self.best = bound_gbp, self.prices
-        if rise > 0.1 * min(self.reach_gbp, abs(bound_gbp)):
-            self._stalled, self._rising = 0, self._rising + 1
-        else:
-            self._stalled, self._rising = self._stalled + 1, 0
-        if self._rising >= STREAK:
-            self.reach_gbp, self._rising = GROWTH * self.reach_gbp, 0
+            return True
+        return False
 
-    def move(self, over_kw: FloatArray, over_kg: float, bound_gbp: float, objective_gbp: float) -> None:
-        """Announce the next prices, given excess demand (S, T) and the objective of the best plan."""
-        self._aim(bound_gbp, objective_gbp)
-        previous = over_kw if self._direction_kw is None else self._direction_kw
-        blend = SMOOTHING * over_kw + (1 - SMOOTHING) * previous
-        previous_kg = over_kg if self._direction_kw is None else self._direction_kg
-        blend_kg = SMOOTHING * over_kg + (1 - SMOOTHING) * previous_kg
-        blend = np.where((blend < 0) & (self.prices.headroom <= 0), 0.0, blend)
-        capped = self.market.carbon_cap_kg is not None
-        if not capped or (blend_kg < 0 and self.prices.carbon <= 0):
-            blend_kg = 0.0
-        self._direction_kw, self._direction_kg = blend, blend_kg
-        size = float((blend**2).sum() + blend_kg**2)
-        if size <= 0:
-            return
-        step = max(0.0, self.best_bound_gbp + self.reach_gbp - bound_gbp) / size
-        headroom = np.maximum(0.0, self.prices.headroom + step * blend)
-        self.prices = Prices(headroom, max(0.0, self.prices.carbon + step * blend_kg))
+    def move(self, over: tuple[FloatArray, FloatArray, FloatArray], weights: FloatArray, progress: float) -> None:
+        """Prices become what they had moved to at loads that are ``over`` the rooms: headroom, hardware, carbon."""
+        headroom, hardware, carbon = self.slopes(progress)
+        self.prices = Prices(
+            np.maximum(0.0, self.prices.headroom + headroom * over[0]),
+            np.maximum(0.0, self.prices.hardware + hardware * over[1]),
+            np.maximum(0.0, self.prices.carbon + carbon * over[2]),
+            weights,
+        )
 
-    def _aim(self, bound_gbp: float, objective_gbp: float) -> None:
-        """Set the reach at first, and halve it and go back to the best prices after a stall."""
-        most = max(objective_gbp - self.best_bound_gbp, 0.0)
-        if not np.isfinite(self.reach_gbp):
-            self.reach_gbp = max(FIRST_REACH * abs(bound_gbp), 0.1 * most)
-        if self._stalled >= PATIENCE:
-            self.reach_gbp, self._stalled = self.reach_gbp / 2, 0
-            self.prices, self._direction_kw, self._direction_kg = self.best, None, 0.0
-        self.reach_gbp = min(self.reach_gbp, most)
+
+def _usual_gbp(market: Market) -> tuple[float, float]:
+    """What a kW at the meter usually costs for one slot, and what that is for each kg it emits."""
+    cost = np.abs(market.cost_gbp_per_kw(market.probability))
+    if not cost.size:
+        return 1.0, 1.0
+    per_kg = cost.mean() / max(float(market.carbon_kg_per_kw.mean()), 1e-9)
+    return max(float((cost / market.pue).mean()), 1e-6), max(float(per_kg), 1e-6)

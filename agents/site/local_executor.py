@@ -3,7 +3,8 @@
 The command gets an empty standard input, its job's folder as working directory and HOME, and an environment of six
 variables: nothing of the server's own. Standard output and error go to ``output.txt`` up to a cap; beyond it they are
 read and dropped, so that the command is never blocked. Process ids are signalled only while they are surely ours: an
-ended command stays unreaped until the whole group has been signalled for the last time.
+ended command stays unreaped until all that it left behind, in its group or out of it, has been signalled for the last
+time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from agents.site.executor import Exit
 from agents.site.metering import RunMeter, share_kwh
-from agents.site.orphans import JOB_VARIABLE, PROCESS_FILE, remember
+from agents.site.orphans import JOB_VARIABLE, PROCESS_FILE, ProcessIdentity, end_all, remember
 from core.clock import Clock
 from core.job import FlexibilityType, Job
 from core.slots import SLOT
@@ -123,13 +124,14 @@ class _Run:
         clock: Clock,
         process: subprocess.Popen[bytes],
         capture: _Capture,
-        folder: Path,
+        identity: ProcessIdentity | None,
         grace_s: float,
     ) -> None:
+        self._job_id = job.job_id
         self._clock = clock
         self._process = process
         self._capture = capture
-        self._folder = folder
+        self._identity = identity
         self._grace_s = grace_s
         self._limit = run_limit(job)
         self._lock = threading.Lock()
@@ -209,13 +211,16 @@ class _Run:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
             self._signal(signal.SIGKILL)  # what the command left behind in its group
+            if self._identity is not None:  # and what left the group for a session of its own
+                end_all({self._job_id: self._identity}, grace_s=0.0)
             self._alive = False
             self._hold()
             _, wait_status, usage = os.wait4(pid, 0)
         ended_at = self._clock.now()
         status = self._process.returncode = os.waitstatus_to_exitcode(wait_status)
-        with contextlib.suppress(OSError):  # a stale file is harmless: it names a process that is gone
-            (self._folder / PROCESS_FILE).unlink()
+        if self._identity is not None:
+            with contextlib.suppress(OSError):  # a stale file is harmless: it names a process that is gone
+                (self._identity.home / PROCESS_FILE).unlink()
         self.exit = Exit(
             ended_at=ended_at,
             exit_status=status,
@@ -260,13 +265,13 @@ class LocalExecutor:
             start_new_session=True,
         )
         try:
-            remember(folder, process.pid)
+            identity = remember(folder, process.pid)
             capture = _Capture(process, folder / OUTPUT_FILE, self._cap_bytes)
         except OSError:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             raise
-        return _Run(job, self._clock, process, capture, folder, self._grace_s)
+        return _Run(job, self._clock, process, capture, identity, self._grace_s)
 
     def pause(self, job_id: str) -> None:
         if run := self._runs.get(job_id):

@@ -1,7 +1,7 @@
-"""Orphans: commands that outlived a killed server. They are found by identity, never by process id alone.
+"""Orphans: processes of commands that outlived a killed server, or the command itself.
 
-``process.json`` in a job's folder holds the process id, its start time in clock ticks since boot and the boot's id.
-A process id is reused; the three together are not.
+They are found by identity, never by process id alone: ``process.json`` in a job's folder holds the process id of the
+command, its start time in clock ticks since boot and the boot's id. A process id is reused; the three together are not.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ JOB_VARIABLE = "SLACKWATER_JOB_ID"
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """A process for certain: process id, start time in ticks since boot, and which boot."""
+    """The first process of a command for certain: process id, start time in ticks since boot, and which boot.
+
+    :param home: the job's folder, which all its processes have as HOME.
+    """
 
     pid: int
     start_ticks: int
     boot_id: str
+    home: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +55,30 @@ def _stat(pid: int) -> _Stat | None:
     return _Stat(pid, fields[0], int(fields[3]), int(fields[19]))
 
 
-def _environment_names(pid: int, job_id: str) -> bool:
+def _environment_names(pid: int, job_id: str, home: Path) -> bool:
     try:
-        environment = (PROC / str(pid) / "environ").read_bytes()
+        environment = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    return f"{JOB_VARIABLE}={job_id}".encode() in environment.split(b"\0")
+    return f"{JOB_VARIABLE}={job_id}".encode() in environment and f"HOME={home}".encode() in environment
 
 
-def remember(folder: Path, pid: int) -> None:
-    """Write the identity of the just started process ``pid`` to its job's folder."""
+def remember(folder: Path, pid: int) -> ProcessIdentity | None:
+    """Write the identity of the just started process ``pid`` to its job's folder; None where there is no such one."""
     stat = _stat(pid)
-    if stat is not None:
-        body = {"pid": pid, "start_ticks": stat.start_ticks, "boot_id": _boot_id()}
-        (folder / PROCESS_FILE).write_text(json.dumps(body))
+    if stat is None:
+        return None
+    identity = ProcessIdentity(pid, stat.start_ticks, _boot_id(), folder.resolve())
+    body = {"pid": pid, "start_ticks": identity.start_ticks, "boot_id": identity.boot_id}
+    (folder / PROCESS_FILE).write_text(json.dumps(body))
+    return identity
 
 
 def _recall(path: Path) -> ProcessIdentity | None:
     try:
         body = json.loads(path.read_text())
-        return ProcessIdentity(int(body["pid"]), int(body["start_ticks"]), str(body["boot_id"]))
+        home = path.parent.resolve()
+        return ProcessIdentity(int(body["pid"]), int(body["start_ticks"]), str(body["boot_id"]), home)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -87,10 +95,10 @@ def forget(jobs_folder: Path, job_id: str) -> None:
 
 
 def members(identity: ProcessIdentity, job_id: str) -> Iterator[int]:
-    """Living processes of the command's session that certainly belong to ``job_id``.
+    """Living processes that certainly belong to the command of ``job_id``.
 
-    While the first process lives its start time vouches for the whole session; after it, each member must carry the
-    job's id in its environment.
+    Until the first process is reaped, its start time vouches for its whole session. Any other process, in whichever
+    session it is by now, must carry the job's id and folder in its environment.
     """
     if identity.boot_id != _boot_id():
         return
@@ -98,20 +106,20 @@ def members(identity: ProcessIdentity, job_id: str) -> Iterator[int]:
     vouched = leader is not None and leader.start_ticks == identity.start_ticks
     for path in PROC.iterdir():
         stat = _stat(int(path.name)) if path.name.isdigit() else None
-        if stat is None or stat.session != identity.pid or stat.state in "ZX":
+        if stat is None or stat.state in "ZX":
             continue
-        if vouched or _environment_names(stat.pid, job_id):
+        if (vouched and stat.session == identity.pid) or _environment_names(stat.pid, job_id, identity.home):
             yield stat.pid
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
 
 
 def end_all(orphans: Mapping[str, ProcessIdentity], grace_s: float) -> int:
-    """End the sessions of orphans, by job id: SIGTERM, then SIGKILL after ``grace_s``. Returns how many processes."""
+    """End what is left of commands, by job id: SIGTERM, then SIGKILL after ``grace_s``. Returns how many processes."""
 
     def living() -> list[int]:
         return [pid for job_id, identity in orphans.items() for pid in members(identity, job_id)]

@@ -131,6 +131,6 @@ def finished_job(browser: Browser, server: str) -> str:
 
     context = browser.new_context(base_url=server)
     try:
-        return submit_and_follow(context.new_page(), "worked example").address
+        return submit_and_follow(context.new_page(), "worked example", (0.5, 4)).address
     finally:
         context.close()

@@ -165,6 +165,9 @@ class Painter:
                 "carbon_kg": dec(0.12 * job.it_energy_kwh, 4),
                 "feasible": True,
                 "reject_code": None if other is site else "dearer" if rank % 2 else "no_whole_headroom",
+                "carbon_gbp": "0.50",
+                "scarcity_gbp": "0.42",
+                "priced_gbp": dec(0.1 * job.it_energy_kwh + rank + 0.92, 4),
             }
             for rank, (other, start) in enumerate(
                 zip([site or self.sites[0], self.sites[3], self.sites[10], self.sites[12]], starts, strict=True)
@@ -190,7 +193,15 @@ class Painter:
                 if site
                 else [
                     {"change": "finish up to 4 h later", "extra_gbp": "0.0000"},
-                    {"change": "run in any region", "extra_gbp": "1.2500"},
+                    {
+                        "change": "run at norway too",
+                        "extra_gbp": "1.2500",
+                        "extra_cost_gbp": "1.4000",
+                        "extra_carbon_kg": "-1.5",
+                        "site_id": "norway",
+                        "start": starts[1],
+                        "end": starts[1] + SLOT * job.work_slots,
+                    },
                 ],
                 cost_gbp=dec(3.2, 4) if site else None,
                 carbon_kg=dec(4.1, 4) if site else None,
@@ -207,8 +218,30 @@ class Painter:
                 data_kinds=["forecast", "simulated"],
                 sources=["simulated grid"],
                 round_seq_id="r-1",
+                explanation=self.figures_behind(job, site) if number_of(job) % 3 else None,
             ),
         )
+
+    def figures_behind(self, job: Job, site: Site | None) -> dict[str, Any]:
+        """What newer records hold; every third job's is of before."""
+        start = self.start + SLOT * 12
+        window = {"start": start, "end": start + SLOT * job.work_slots, "cost_gbp": "4.10", "carbon_kg": "6.2"}
+        eta = {"site_id": "norway", "start": start, "end": start + SLOT * job.work_slots, "beyond_horizon": False}
+        if site is None:
+            return {"conditions": [], "contested": [], "eta": eta}
+        return {
+            "headroom_gbp": "0.420000",
+            "hardware_gbp": "0.000000",
+            "caps_gbp": "0.000000",
+            "next_here": {**window, "site_id": site.site_id, "priced_gbp": "4.8", "reject_code": "dearer"},
+            "next_best": {**window, "site_id": "norway", "priced_gbp": "4.2", "reject_code": "no_whole_headroom"},
+            "run_now": {**window, "site_id": "london", "priced_gbp": "6.9", "start": self.start},
+            "conditions": [
+                condition("deadline", "finished up to 4 h later", "1.21", "0.90", "-0.4"),
+                condition("sites", "ran at any site", "0.00", "0.00", "0.0"),
+            ],
+            "contested": [{"start": start, "price_gbp_per_kw_slot": "0.0125", "worth_gbp": "0.21"}],
+        }
 
     def delivery(self, job: Job, site: Site) -> None:
         self.house.log.append(
@@ -325,6 +358,22 @@ class Painter:
             data_kinds=["simulated"],
         )
         self.house.bookings.kept["b-1"] = replace(booking, log_seq=self.house.log.append("booking", body).seq)
+
+
+def number_of(job: Job) -> int:
+    """The number that its id ends with."""
+    return int(job.job_id.rsplit("-", 1)[1])
+
+
+def condition(constraint: str, change: str, saving_gbp: str, saving_cost_gbp: str, saving_kg: str) -> dict[str, str]:
+    """What a condition costs."""
+    return {
+        "constraint": constraint,
+        "change": change,
+        "saving_gbp": saving_gbp,
+        "saving_cost_gbp": saving_cost_gbp,
+        "saving_kg": saving_kg,
+    }
 
 
 def _reason(status: JobStatus) -> str | None:

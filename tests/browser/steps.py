@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 
 COMMAND = """python3 -c "import time; print('ebb', flush=True); time.sleep(5); print('flow')" """
 FOLLOW_S = 100
+FIRST_PLAN_MS = 100_000
+"""A server that has just started learns before it plans."""
 
 WATCH = """() => {
   const present = () => document.querySelector('.steps [aria-current]')?.textContent.trim();
@@ -45,12 +47,15 @@ def fill_job(page: Page, name: str, *, command: str = "") -> None:
         page.get_by_label(re.compile("^Time limit")).fill("600")
 
 
-def submit_and_follow(page: Page, name: str) -> Followed:
-    """Submit a job with a command by the form and watch its page, without reloading it, until the job has ended."""
+def submit_and_follow(page: Page, name: str, window_h: tuple[float, float]) -> Followed:
+    """Submit a job with a command by the form and watch its page, without reloading it, until the job has ended.
+
+    ``window_h`` is between how many hours from now it runs, for an hour.
+    """
     page.goto("/submit")
     fill_job(page, name, command=COMMAND)
-    page.get_by_role("textbox", name="Earliest start").fill(hours_from_now(page, 3))
-    page.get_by_label("Latest finish").fill(hours_from_now(page, 9))
+    page.get_by_role("textbox", name="Earliest start").fill(hours_from_now(page, window_h[0]))
+    page.get_by_label("Latest finish").fill(hours_from_now(page, window_h[1]))
     page.get_by_role("button", name="Submit job").click()
     page.wait_for_url(re.compile("/jobs/"))
     page.evaluate(WATCH)

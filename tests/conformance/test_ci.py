@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import subprocess
 from collections.abc import Callable
@@ -40,10 +41,29 @@ def test_a_test_of_recorded_data_may_be_skipped_only_where_there_is_none(
     assert reason in (ROOT / "tests" / "conftest.py").read_text()
 
 
+def test_a_test_of_peers_may_be_skipped_only_where_there_are_none(
+    tmp_path: Path, skipped: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = skipped.__globals__["PEERS_ABSENT"]
+    (tmp_path / "junit.xml").write_text(REPORT.format(reason=f"Skipped: {reason}"))
+    monkeypatch.setitem(skipped.__globals__, "PEERS", tmp_path / "absent")
+    assert skipped(tmp_path / "junit.xml") == []
+    monkeypatch.setitem(skipped.__globals__, "PEERS", tmp_path)
+    assert len(skipped(tmp_path / "junit.xml")) == 1
+    assert reason in (ROOT / "tests" / "unit" / "benchmarks" / "peers" / "test_adapters.py").read_text()
+
+
 def test_a_report_without_tests_is_no_success(tmp_path: Path, skipped: Callable[[Path], list[str]]) -> None:
     (tmp_path / "junit.xml").write_text("<testsuites/>")
     with pytest.raises(ValueError, match="no test at all"):
         skipped(tmp_path / "junit.xml")
+
+
+def test_ci_runs_the_slow_tests_too_and_looks_for_skips_in_every_report() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    reports = re.findall(r"^make (?:check|test-slow) PYTEST_FLAGS=\"--junitxml=(\S+)\"$", script, re.MULTILINE)
+    assert len(reports) == 2
+    assert f".ci/skipped.py {' '.join(reports)}\n" in script
 
 
 def test_the_script_of_ci_is_executable_and_well_formed() -> None:

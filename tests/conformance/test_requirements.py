@@ -20,10 +20,13 @@ NOT_IMPORTED = {
 COME_ALONG = {"flask-openapi3-swagger", "jinja2", "werkzeug"}
 """parts of flask and of flask-openapi3[swagger], imported for their types and errors"""
 TOOLS = {
+    "dask": "benchmarks.scale_out plans on a cluster",
     "import-linter": "make imports",
+    "matplotlib": "make bench draws with it",
     "mypy": "make types",
     "pip-tools": "make lock",
     "pytest-cov": "make test --cov",
+    "pytest-xdist": "make test --numprocesses",
     "ruff": "make lint",
     "types-requests": "types for mypy",
     "types-tqdm": "types for mypy",

@@ -41,7 +41,7 @@ class Quiet(WSGIRequestHandler):
 def served(bench: Bench) -> Iterator[str]:
     """The address of a bench served on loopback by threads of this process."""
     server = make_server("127.0.0.1", 0, create_app(services_of(bench)), threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

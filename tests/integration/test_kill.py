@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import requests
 
 from audit.verify import verify
 from core.slots import format_utc
 from tests.integration.servers import Serving
 
-KILLS = 2
 EPOCH = datetime(2023, 3, 1, tzinfo=UTC)
 SPEED = 1800
 """half an hour of the server's clock passes in a second"""
+WINDOW_S = 5.0
+"""real time from the last start to every job's deadline, besides twice what this machine takes to its first plan"""
 
 
 @dataclass
@@ -26,41 +28,64 @@ class Submitter:
     """Submits one job after another until the server is gone; keeps what was acknowledged."""
 
     url: str
-    now: datetime
+    deadline: datetime
     accepted: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         with requests.Session() as session:
             while True:
-                body = {
-                    "job_name": f"job {len(self.accepted)}",
-                    "flexibility_type": ("deferrable", "pausable", "throttlable")[len(self.accepted) % 3],
-                    "duration_hours": 0.5,
-                    "power_kw": 5,
-                    "latest_finish": format_utc(self.now + timedelta(hours=16)),
-                }
                 try:
-                    answer = session.post(f"{self.url}/api/jobs", json=body, timeout=10)
+                    answer = session.post(
+                        f"{self.url}/api/jobs", json=job(len(self.accepted), self.deadline), timeout=10
+                    )
                 except requests.RequestException:
                     return
                 if answer.status_code == 201:
                     self.accepted.append(answer.json()["job_id"])
 
 
-def test_a_server_killed_at_random_moments_loses_nothing(tmp_path: Path):
-    folder = tmp_path / "var"
-    folder.mkdir()
-    moments = random.Random(11)
+def job(number: int, deadline: datetime) -> dict[str, object]:
+    return {
+        "job_name": f"job {number}",
+        "flexibility_type": ("deferrable", "pausable", "throttlable")[number % 3],
+        "duration_hours": 0.5,
+        "power_kw": 5,
+        "latest_finish": format_utc(deadline),
+    }
+
+
+def serve(folder: Path, now: datetime) -> Serving:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Serving.start(folder, CLOCK_SPEED=str(SPEED), CLOCK_START=format_utc(now), TICK_SECONDS="900")
+
+
+def seconds_to_a_plan(folder: Path) -> float:
+    """Real time that a server takes on this machine from its start to its first plan."""
+    began = time.monotonic()
+    server = serve(folder, EPOCH)
+    try:
+        requests.post(f"{server.url}/api/jobs", json=job(0, EPOCH + timedelta(days=7)), timeout=30).raise_for_status()
+        while requests.post(f"{server.url}/api/ticks", json={}, timeout=120).json().get("outcome") != "planned":
+            time.sleep(0.05)
+    finally:
+        server.kill()
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_a_server_killed_at_random_moments_loses_nothing(tmp_path: Path, kills: int):
+    folder, moments = tmp_path / "var", random.Random(11)
+    window_s = WINDOW_S + 2 * seconds_to_a_plan(tmp_path / "rehearsal" / "var")
+    deadline = EPOCH + timedelta(hours=kills, seconds=window_s * SPEED)
     accepted: list[str] = []
-    for number in range(KILLS + 1):
-        now = EPOCH + timedelta(hours=number)
-        server = Serving.start(folder, CLOCK_SPEED=str(SPEED), CLOCK_START=format_utc(now), TICK_SECONDS="900")
+    for number in range(kills + 1):
+        server = serve(folder, EPOCH + timedelta(hours=number))
         try:
             for job_id in accepted:
                 assert requests.get(f"{server.url}/api/jobs/{job_id}", timeout=10).status_code == 200
-            if number == KILLS:
+            if number == kills:
                 break
-            submitter = Submitter(server.url, now)
+            submitter = Submitter(server.url, deadline)
             thread = threading.Thread(target=submitter.run)
             thread.start()
             time.sleep(moments.uniform(0.5, 2.0))
@@ -70,10 +95,10 @@ def test_a_server_killed_at_random_moments_loses_nothing(tmp_path: Path):
             accepted += submitter.accepted
             assert verify(folder / "decisions.jsonl").ok or torn(folder)
         finally:
-            if number < KILLS:
+            if number < kills:
                 server.kill()
     try:
-        ended = await_ends(server.url, accepted)
+        ended = await_ends(server.url, accepted, window_s)
         assert set(ended.values()) <= {"completed", "failed"}
         assert list(ended.values()).count("completed") > 0
         assert all_failures_have_reasons(server.url, ended)
@@ -89,9 +114,9 @@ def torn(folder: Path) -> bool:
     return not (folder / "decisions.jsonl").read_bytes().endswith(b"\n")
 
 
-def await_ends(url: str, accepted: list[str]) -> dict[str, str]:
-    """State of every job once all have ended: their windows are sixteen hours long, which is 32 s."""
-    deadline = time.monotonic() + 60
+def await_ends(url: str, accepted: list[str], window_s: float) -> dict[str, str]:
+    """State of every job once all have ended, soon after their deadline."""
+    deadline = time.monotonic() + 60 + 2 * window_s
     while True:
         found = requests.get(f"{url}/api/jobs", params={"limit": 500}, timeout=30).json()
         states = {job["job_id"]: job["status"] for job in found["jobs"]}

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from core.bid import Market
-from core.instance import Frozen, Instance, JobInstance, Plan, SiteInstance
+from core.instance import Frozen, Instance, JobInstance, SiteInstance
 from core.job import Level
+from core.market import Market
+from core.plan import Plan
 
 START = datetime(2023, 3, 1, tzinfo=UTC)
 LADDERS = (
@@ -128,7 +129,10 @@ def optimum_gbp(instance: Instance) -> float:
     ]
     jobs = len(instance.jobs)
     cost = np.array(
-        [power @ market.cost_gbp_per_kw[site] + pause_gbp(instance.jobs[job], power) for job, site, power in columns]
+        [
+            power @ market.cost_gbp_per_kw(market.probability)[site] + pause_gbp(instance.jobs[job], power)
+            for job, site, power in columns
+        ]
         + [1e6 if job.id in frozen else job.unserved_penalty_gbp for job in instance.jobs]
     )
     once = np.zeros((jobs, len(columns) + jobs))
@@ -178,7 +182,7 @@ def violations(instance: Instance, plan: Plan) -> list[str]:
         site, power, job = place[row.site], profile(row.runs, instance.slots), jobs[row.job]
         draw[site] += power * market.pue[site]
         carbon += float(power @ market.carbon_kg_per_kw[site])
-        cost += float(power @ market.cost_gbp_per_kw[site]) + pause_gbp(job, power)
+        cost += float(power @ market.cost_gbp_per_kw(market.probability)[site]) + pause_gbp(job, power)
         if row.job in frozen:
             if (row.site, row.runs) != (frozen[row.job].site, frozen[row.job].runs):
                 faults.append(f"{row.job} was frozen and moved")

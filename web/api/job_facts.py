@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from accounting.savings import JobSavings, savings_by_job
 from audit.record import Record
 from core.errors import NotFound
-from core.job import Job
+from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry
+from web.api.explanation_shapes import ReasonsOut, WaitingOut
 from web.api.job_shapes import JobDetail, SavingsOut, Schedule, SlotOut
 from web.services import Services
 
@@ -36,14 +37,17 @@ class JobFacts:
             decision=_newest_decision(services, job_id),
         )
 
-    def detail(self) -> JobDetail:
-        """As the API shows it."""
+    def detail(self, services: Services) -> JobDetail:
+        """As the API shows it, with when there is room for it if it waits."""
+        waiting = services.loop.waiting(self.job.job_id) if self.job.status is JobStatus.PENDING else None
         return JobDetail(
             **self.job.model_dump(),
             allocations=[SlotOut.of(entry) for entry in self.plan],
             baseline=[SlotOut.of(entry) for entry in self.baseline],
             savings=SavingsOut.of(self.savings) if self.savings is not None else None,
             decision_seq=self.decision.seq if self.decision is not None else None,
+            explanation=ReasonsOut.of(self.decision.body) if self.decision is not None else None,
+            waiting=WaitingOut.of(waiting) if waiting is not None else None,
         )
 
     def schedule(self, services: Services) -> Schedule | None:

@@ -1,9 +1,8 @@
-"""Jobs: submit, find, follow, cancel, plan now, preview."""
+"""Jobs: submit, find, follow, cancel, plan now."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -18,11 +17,7 @@ from web.api.documented import answer
 from web.api.job_facts import JobFacts, latest_decision
 from web.api.job_shapes import JobDetail, JobList, JobOut, Schedule
 from web.api.shapes import JobPath, Limit, Offset, Query, SearchText, TickOut
-from web.security import require_command_allowed
 from web.services import Services, services_of_request
-
-if TYPE_CHECKING:
-    from agents.standing import Window
 
 api = APIBlueprint("api_jobs", __name__, abp_tags=[Tag(name="jobs", description="Compute that may move")])
 
@@ -71,6 +66,7 @@ class ExplanationOut(BaseModel):
 
     text: str = Field(description="two to four sentences; figures are forecasts unless they say otherwise")
     source: Literal["rules", "model"] = Field(description="worded by rules, or by a model from their figures")
+    note: str = Field("", description="why the rules worded it where a model was to; else empty")
     decision_seq: int = Field(description="record of the decision in the log")
 
 
@@ -91,29 +87,6 @@ class ScheduledAll(BaseModel):
     total: int
 
 
-class WindowOut(BaseModel):
-    """A place and a time for the job, and what it would cost there."""
-
-    site_id: str
-    start: datetime
-    end: datetime
-    cost_gbp: float
-    carbon_kg: float
-    kinds: list[str] = Field(description="kinds of figure that cost and carbon rest on")
-    cost_low_gbp: float = Field(description="lower end of the 90 % interval")
-    cost_high_gbp: float
-    carbon_low_kg: float = Field(description="lower end of the 90 % interval")
-    carbon_high_kg: float
-
-
-class PreviewOut(BaseModel):
-    """What the job would cost now and at best, at the figures of this moment; nothing is stored or promised."""
-
-    now: WindowOut | None
-    best: WindowOut | None
-    reason: str | None = Field(description="why there is no window")
-
-
 @api.post("/api/jobs", responses={201: JobOut})
 def submit(body: JobRequest) -> Response:
     """Accept a job; it is planned by the tick that this starts."""
@@ -131,8 +104,9 @@ def find(query: JobsQuery) -> Response:
 
 @api.get("/api/jobs/<job_id>", responses={200: JobDetail})
 def one(path: JobPath) -> Response:
-    """A job with its half-hours, its baseline, its savings and its latest decision."""
-    return answer(JobFacts.gather(services_of_request(), path.job_id).detail())
+    """A job with its half-hours, its baseline, its savings, and why it runs there and then or has no place."""
+    services = services_of_request()
+    return answer(JobFacts.gather(services, path.job_id).detail(services))
 
 
 @api.post("/api/jobs/<job_id>/cancel", responses={200: JobOut})
@@ -143,11 +117,11 @@ def cancel(path: JobPath, body: CancelRequest) -> Response:
 
 @api.get("/api/jobs/<job_id>/explanation", responses={200: ExplanationOut})
 def explanation(path: JobPath) -> Response:
-    """Why here, why then, what was rejected and what it costs; for a refusal, what would make it possible."""
+    """Why here, why then, what its conditions cost; for a refusal, what would make it possible, and when."""
     services = services_of_request()
     decision = latest_decision(services, path.job_id)
     found = services.advisor.explain(decision.body)
-    return answer(ExplanationOut(text=found.text, source=found.source, decision_seq=decision.seq))
+    return answer(ExplanationOut(text=found.text, source=found.source, note=found.note, decision_seq=decision.seq))
 
 
 @api.get("/api/jobs/<job_id>/output", responses={200: JobOutput})
@@ -191,23 +165,8 @@ def schedule_all() -> Response:
     return answer(ScheduledAll(tick=TickOut.of(tick), scheduled=scheduled, waiting=waiting, total=total))
 
 
-@api.post("/api/preview", responses={200: PreviewOut})
-def preview(body: JobRequest) -> Response:
-    """What the job would cost now and at best; nothing is stored."""
-    services = services_of_request()
-    require_command_allowed(services.settings, body.command)
-    found = services.loop.preview(body)
-    return answer(PreviewOut(now=_window(found.now), best=_window(found.best), reason=found.reason))
-
-
 def _tick(services: Services) -> TickRecord:
     tick = services.loop.tick("operator")
     if tick.outcome in {"failed", "late"}:
         raise Unavailable(f"the negotiation ended as {tick.outcome}: {tick.detail}")
     return tick
-
-
-def _window(window: Window | None) -> WindowOut | None:
-    if window is None:
-        return None
-    return WindowOut(**{name: getattr(window, name) for name in WindowOut.model_fields})

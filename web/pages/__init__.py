@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web.pages import audit, bundle, dashboard, formatting, headlines, home, jobs, signals, sites, slots, submit
+from web.pages import (
+    audit,
+    bundle,
+    dashboard,
+    formatting,
+    headlines,
+    home,
+    job_form,
+    jobs,
+    reasoning,
+    signals,
+    sites,
+    slots,
+    submit,
+)
 from web.pages.frame import frame
 from web.pages.verification import VerificationRun
 from web.services import Services
@@ -26,7 +40,12 @@ def register(app: Flask, services: Services) -> None:
     """Add every page to ``app``, with the formatters, the built assets and the frame around each page."""
     formatting.install(app.jinja_env)
     app.jinja_env.filters.update(
-        headline=headlines.headline, reason_words=headlines.reason_words, reject_words=headlines.reject_words
+        headline=headlines.headline,
+        reason_words=headlines.reason_words,
+        change_words=headlines.change_words,
+        reject_words=headlines.reject_words,
+        extra_gbp=reasoning.extra_gbp,
+        drafted_value=job_form.drafted_value,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = bundle.Bundle().asset

@@ -13,6 +13,7 @@ from core.errors import NotFound
 from web.pages.frame import is_fragment_request
 from web.pages.paging import Paging, page_number, query_url
 from web.pages.places import site_names
+from web.pages.reasoning import reasoning
 from web.pages.verification import verification_of_request
 from web.services import services_of_request
 
@@ -79,6 +80,7 @@ def show(seq: int) -> ResponseReturnValue:
         line=record.line.decode(),
         names=site_names(services),
         newest=count - 1,
+        why=reasoning(record.body) if record.kind == "decision" else None,
     )
 
 

@@ -105,7 +105,7 @@ def _panel(curves: Curves, number: int) -> PanelDrawing:
         colour=panel.colour,
         top=top,
         bottom=top + PANEL,
-        grid=tuple((height_of(value), _label(value)) for value in _rungs(low, high, step)),
+        grid=tuple((height_of(value), axis_label(value)) for value in rungs(low, high, step)),
         bands=tuple(
             _band(xs, run, run.low, run.high, height_of) for run in runs if run.low is not None and run.high is not None
         ),
@@ -125,11 +125,13 @@ def _height_of(low: float, high: float, top: float) -> Callable[[float], float]:
     return lambda value: round(top + PANEL * (high - value) / (high - low), 1)
 
 
-def _rungs(low: float, high: float, step: float) -> list[float]:
+def rungs(low: float, high: float, step: float) -> list[float]:
+    """Where the grid lines of a scale stand, both ends among them."""
     return [low + step * i for i in range(round((high - low) / step) + 1)]
 
 
-def _label(value: float) -> str:
+def axis_label(value: float) -> str:
+    """A value of a scale, with a true minus sign."""
     return f"{value:g}".replace("-", "−")
 
 

@@ -14,15 +14,27 @@ Body = Mapping[str, Any]
 REJECTIONS = {
     "dearer": "dearer, all things counted",
     "no_headroom": "no headroom left",
-    "no_whole_headroom": "cheaper, but others hold part of its headroom",
+    "no_whole_headroom": "others hold part of its headroom",
+    "not_worth": "there is room, but it costs more than its tier pays",
+    "overlooked": "the search ended before it found it",
 }
 
 
 def reason_words(reason: str, names: Names) -> str:
-    """A recorded reason for people: site ids as names, GBP as a pound sign."""
+    """A recorded reason for people, as a sentence: site ids as names, GBP as a pound sign."""
+    return sentence(_named(reason, names))
+
+
+def change_words(change: str, names: Names) -> str:
+    """A recorded change for people, as an entry of a list."""
+    named = _named(change, names)
+    return named[:1].upper() + named[1:]
+
+
+def _named(text: str, names: Names) -> str:
     ids = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-    named = re.sub(rf"\b({ids})\b", lambda found: names[found[1]], reason) if ids else reason
-    return sentence(re.sub(r"GBP (-?)(?=\d)", lambda found: f"{MINUS if found[1] else ''}£", named))
+    named = re.sub(rf"\b({ids})\b", lambda found: names[found[1]], text) if ids else text
+    return re.sub(r"GBP (-?)(?=\d)", lambda found: f"{MINUS if found[1] else ''}£", named)
 
 
 def reject_words(code: str | None) -> str:

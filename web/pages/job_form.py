@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from core.errors import InputError
 from core.job import FlexibilityType, JobRequest, Tier
+from web.pages.formatting import adaptive, duration, gbp, number, pence, utc
+from web.pages.places import country_name
 from web.problems import field_errors
+
+if TYPE_CHECKING:
+    from agents.advisor.drafts import Assumed, Understood
 
 LABELS = {
     "job_name": "Name",
@@ -84,6 +90,15 @@ class JobForm:
             tuple(form.getlist("allowed_regions")),
         )
 
+    @classmethod
+    def drafted(cls, request: JobRequest) -> JobForm:
+        """The form as a draft fills it in."""
+        texts = {name: getattr(request, name) for name in LABELS if name not in _LISTS}
+        typed = {name: _typed(value) for name, value in texts.items() if value is not None and name not in _OF_KIND}
+        price = request.max_price_gbp_per_kwh
+        typed |= {} if price is None else {_PENCE: f"{100 * price:g}"}
+        return cls({**typed, "pause_cost_gbp": f"{request.pause_cost_gbp:g}"}, request.allowed_regions)
+
     def request(self, *, unnamed: str | None = None) -> JobRequest | None:
         """The request that the form spells, or None with ``errors`` filled in.
 
@@ -129,6 +144,31 @@ class JobForm:
         if self.regions:
             typed["allowed_regions"] = self.regions
         return {**typed, **{name: f"{typed[name]}Z" for name in _TIMES & typed.keys()}}
+
+
+_READ: Mapping[str, Callable[[Any], str]] = {
+    "duration_hours": lambda hours: duration(3600 * hours),
+    "power_kw": lambda kw: f"{adaptive(kw)} kW",
+    "earliest_start": utc,
+    "latest_finish": utc,
+    "max_price_gbp_per_kwh": lambda price: f"{pence(price)} p/kWh",
+    "carbon_cap_g_per_kwh": lambda grams: f"{number(grams)} g/kWh",
+    "pause_cost_gbp": gbp,
+}
+
+
+def drafted_value(field: Understood | Assumed, names: Mapping[str, str]) -> str:
+    """What a draft put into a field, as people read it; ``names`` are those of sites."""
+    if field.field == "allowed_regions":
+        return ", ".join(names.get(region, country_name(region)) for region in field.value)
+    return _READ.get(field.field, str)(field.value)
+
+
+def _typed(value: object) -> str:
+    """A field's value as it would be typed; times in UTC."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 class _Unreadable(InputError):

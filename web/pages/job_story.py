@@ -18,6 +18,7 @@ from web.pages.curves import Curves, Mark, chart_data, price_and_carbon, publish
 from web.pages.drawing import drawing
 from web.pages.home import default_zone
 from web.pages.places import site_names
+from web.pages.reasoning import reasoning
 from web.services import Services
 
 MOST_RECORDS = 50
@@ -63,6 +64,8 @@ def story(services: Services, job: Job) -> dict[str, Any]:
         "savings": next(iter(savings), None),
         "delivery": delivery(plan),
         "decision": decision,
+        "why": reasoning(decision.body) if decision is not None else None,
+        "waiting": services.loop.waiting(job.job_id) if job.status is JobStatus.PENDING else None,
         **explained(services, decision),
         "records": records,
         "record_count": record_count,

@@ -10,12 +10,8 @@ from datetime import datetime
 from core.series import Kind, Series
 from core.site import Site
 from core.slots import slot_floor
+from web.drafting import COUNTRIES
 from web.services import Services
-
-COUNTRIES = {
-    "AU": "Australia", "CA": "Canada", "CL": "Chile", "DE": "Germany", "GB": "Great Britain", "IE": "Ireland",
-    "IS": "Iceland", "JP": "Japan", "NO": "Norway", "SG": "Singapore", "US": "United States",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Place:
 
 def country_name(code: str) -> str:
     """The country's name where it is one of the built-in sites' own, else its code."""
-    return COUNTRIES.get(code, code)
+    return COUNTRIES.get(code, (code,))[0]
 
 
 def site_names(services: Services) -> dict[str, str]:

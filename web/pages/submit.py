@@ -9,14 +9,18 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from core.errors import InputError
-from core.job import JobRequest
+from agents.advisor.drafts import MOST_CHARACTERS
+from core.errors import InputError, Unavailable
+from core.job import FlexibilityType, JobRequest
 from core.site import Site
 from core.slots import slot_ceil
 from web.actions import submit_job
+from web.drafting import draft_job
 from web.pages.formatting import KIND_OF_JOB, TIER_WORDS
 from web.pages.frame import is_fragment_request
-from web.pages.job_form import LABELS, JobForm
+from web.pages.job_form import LABELS, FormError, JobForm
+from web.pages.patience import drawing
+from web.pages.patience_words import sentences
 from web.pages.places import country_name, site_names
 from web.security import is_local_request
 from web.services import Services, services_of_request
@@ -30,8 +34,13 @@ blueprint = Blueprint("submit", __name__, url_prefix="/submit")
 def form() -> ResponseReturnValue:
     """An empty form with sensible defaults."""
     services = services_of_request()
+    return page(services, blank(services))
+
+
+def blank(services: Services) -> JobForm:
+    """An empty form; its deadline is a day ahead."""
     deadline = slot_ceil(services.clock.now() + DEFAULT_WINDOW)
-    return page(services, JobForm.blank(f"{deadline:%Y-%m-%dT%H:%M}"))
+    return JobForm.blank(f"{deadline:%Y-%m-%dT%H:%M}")
 
 
 @blueprint.post("")
@@ -51,33 +60,55 @@ def send() -> ResponseReturnValue:
     return page(services, sent), 422
 
 
-@blueprint.post("/preview")
-def preview() -> ResponseReturnValue:
-    """What the job would cost now and at best: the panel alone for htmx, the whole page otherwise."""
+@blueprint.post("/describe")
+def describe() -> ResponseReturnValue:
+    """Fill the form in from a sentence: what was understood, what was assumed, and what it would cost."""
+    services = services_of_request()
+    text = request.form.get("text", "")
+    try:
+        draft = draft_job(services, text)
+    except InputError as error:
+        return page(services, blank(services), text=text, unread=error), 422
+    filled = JobForm.drafted(draft.request)
+    return page(services, filled, text=text, draft=draft, **quoted(services, filled))
+
+
+@blueprint.post("/quote")
+def quote() -> ResponseReturnValue:
+    """What the job would cost by each of several deadlines: the panel alone for htmx, the whole page otherwise."""
     services = services_of_request()
     sent = JobForm.sent(request.form)
-    outcome = previewed(services, sent)
+    outcome = quoted(services, sent)
     if is_fragment_request():
-        return render_template("_preview.html", labels=LABELS, form=sent, **outcome)
+        return render_template("_quote.html", labels=LABELS, form=sent, site_names=site_names(services), **outcome)
     return page(services, sent, **outcome)
 
 
-def previewed(services: Services, sent: JobForm) -> dict[str, Any]:
-    """The preview of a complete form; nothing but its errors where it is not complete."""
-    wanted = sent.request(unnamed="preview")
+def quoted(services: Services, sent: JobForm) -> dict[str, Any]:
+    """The quote of a complete form with its curve; its errors alone where it is not complete."""
+    wanted = sent.request(unnamed="quote")
     if wanted is None:
-        return {"preview": None}
+        return {}
     try:
-        found = services.loop.preview(wanted)
+        found = services.loop.quote(wanted)
     except InputError as error:
         sent.refuse_input(error)
-        return {"preview": None}
+        return {}
+    except Unavailable as error:
+        return {"unavailable": FormError(str(error), error.remedy)}
     sites = {site.site_id: site for site in services.sites.sites()}
-    return {"preview": found, "sites_by_id": sites, "asked": described(wanted)}
+    waits = wanted.flexibility_type is not FlexibilityType.FIXED
+    return {
+        "quote": found,
+        "sentences": sentences(found, site_names(services), waits=waits),
+        "drawing": drawing(found) if waits else None,
+        "sites_by_id": sites,
+        "asked": described(wanted),
+    }
 
 
 def described(wanted: JobRequest) -> str:
-    """The job in a few words, so that a preview says what it is of."""
+    """The job in a few words, so that a quote says what it is of."""
     size = f"{wanted.power_kw:g} kW" if wanted.power_kw else f"{wanted.gpu_count} GPUs" if wanted.gpu_count else "asset"
     return f"{size} for {wanted.duration_hours:g} h"
 
@@ -85,6 +116,7 @@ def described(wanted: JobRequest) -> str:
 def page(services: Services, form: JobForm, **outcome: Any) -> str:
     """The submit page around ``form``."""
     sites = services.sites.sites()
+    countries = by_country(sites)
     return render_template(
         "submit.html",
         form=form,
@@ -92,13 +124,13 @@ def page(services: Services, form: JobForm, **outcome: Any) -> str:
         job_types=JOB_TYPES,
         kinds=KIND_OF_JOB,
         tiers=TIER_WORDS,
-        countries=by_country(sites),
+        countries=countries,
+        offered={site.site_id for site in sites} | {code for code, _, group in countries if len(group) > 1},
         assets=services.sites.assets(),
         commands_enabled=services.settings.commands_enabled and is_local_request(),
         site_names=site_names(services),
-        preview=outcome.get("preview"),
-        sites_by_id=outcome.get("sites_by_id"),
-        asked=outcome.get("asked"),
+        most_characters=MOST_CHARACTERS,
+        **outcome,
     )
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from agents.energy.feed import Ask, Fetched, Finding
+from agents.energy.feed import Ask, Fetched
 from agents.energy.feeds.elexon_rows import (
-    Figures,
     Plausible,
+    Read,
     Rows,
     contradictions,
     day_chunks,
@@ -21,15 +21,13 @@ from agents.energy.feeds.elexon_rows import (
     minute,
     newest_figures,
     numbers,
-    past_end,
+    outturn_and_forecast,
     require_recent,
     rows_of,
     screened,
-    series,
     slots_of,
 )
 from core.series import Kind
-from core.slots import slot_floor
 
 PLAUSIBLE = Plausible(0.0, 80_000.0, zero=False)
 """The most ever met is about 60,000 MW."""
@@ -39,22 +37,12 @@ OLDEST = timedelta(hours=4)
 FORECAST_AHEAD = timedelta(days=3)
 """Beyond the end of any day-ahead forecast."""
 NATIONAL = "N"
-Read = tuple[Figures, tuple[Finding, ...]]
 
 
 def demand(ask: Ask, base: str) -> Fetched:
     """National demand, MW: the outturn, and the latest forecast where there is none yet."""
-    parts: list[Figures] = []
-    findings: tuple[Finding, ...] = ()
-    if ask.end > ask.now:
-        forecast, findings = _forecast(ask, base)
-        parts.append(forecast)
-    start, end = slot_floor(ask.start), past_end(ask)
-    if start < end:
-        outturn, noticed = _outturn(ask, base, start, end)
-        parts.append(outturn)
-        findings += noticed
-    return Fetched({"demand": series(ask, "demand", "Elexon national demand GB (INDO, NDF)", *parts)}, findings)
+    source = "Elexon national demand GB (INDO, NDF)"
+    return outturn_and_forecast(ask, base, "demand", source, _outturn, _forecast)
 
 
 def _outturn(ask: Ask, base: str, start: datetime, end: datetime) -> Read:

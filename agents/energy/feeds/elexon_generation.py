@@ -16,6 +16,7 @@ from agents.energy.feed import Ask, Fetched, Finding, Flag
 from agents.energy.feeds.elexon_rows import (
     Figures,
     Plausible,
+    Read,
     Rows,
     asked_for,
     contradictions,
@@ -26,6 +27,7 @@ from agents.energy.feeds.elexon_rows import (
     minute,
     newest_figures,
     numbers,
+    outturn_and_forecast,
     past_end,
     require_recent,
     require_some,
@@ -152,20 +154,11 @@ def _fuels_of(codes: list[str]) -> FloatArray:
 
 def wind(ask: Ask, base: str) -> Fetched:
     """Wind generation, MW: the outturn, and the forecast where there is none yet."""
-    parts: list[Figures] = []
-    findings: tuple[Finding, ...] = ()
-    if ask.end > ask.now:
-        forecast, findings = _wind_forecast(ask, base)
-        parts.append(forecast)
-    start, end = slot_floor(ask.start), past_end(ask)
-    if start < end:
-        outturn, noticed = _wind_outturn(ask, base, start, end)
-        parts.append(outturn)
-        findings += noticed
-    return Fetched({"wind": series(ask, "wind", "Elexon wind GB (FUELHH, WINDFOR)", *parts)}, findings)
+    source = "Elexon wind GB (FUELHH, WINDFOR)"
+    return outturn_and_forecast(ask, base, "wind", source, _wind_outturn, _wind_forecast)
 
 
-def _wind_outturn(ask: Ask, base: str, start: datetime, end: datetime) -> tuple[Figures, tuple[Finding, ...]]:
+def _wind_outturn(ask: Ask, base: str, start: datetime, end: datetime) -> Read:
     where = "Elexon FUELHH wind:"
     found = _fuelhh(ask, base, start, end, {"fuelType": "WIND"}, where)
     index, megawatts, findings = _wind_rows(ask, [row for row in found if row.get("fuelType") == "WIND"], where)
@@ -174,7 +167,7 @@ def _wind_outturn(ask: Ask, base: str, start: datetime, end: datetime) -> tuple[
     return figures, findings
 
 
-def _wind_forecast(ask: Ask, base: str) -> tuple[Figures, tuple[Finding, ...]]:
+def _wind_forecast(ask: Ask, base: str) -> Read:
     where = "Elexon WINDFOR:"
     start, end = forecast_range(ask, FORECAST_AHEAD, where)
     whole_hour = start.replace(minute=0)

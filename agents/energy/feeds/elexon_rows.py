@@ -47,6 +47,10 @@ class Figures:
     kind: Kind
 
 
+Read = tuple[Figures, tuple[Finding, ...]]
+"""Figures, and what was noticed while reading them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plausible:
     """What a figure may be, in the unit of the quantity; ``zero`` tells whether 0 may be one."""
@@ -303,6 +307,25 @@ def series(ask: Ask, quantity: Quantity, source: str, *parts: Figures) -> Series
     kept = slice(int(known[0]), int(known[-1]) + 1)
     start = instant_of(first + kept.start)
     return Series(start, values[kept], kinds[kept], UNITS[quantity], source, require_aware(ask.now))
+
+
+def outturn_and_forecast(
+    ask: Ask,
+    base: str,
+    quantity: Quantity,
+    source: str,
+    outturn: Callable[[Ask, str, datetime, datetime], Read],
+    forecast: Callable[[Ask, str], Read],
+) -> Fetched:
+    """The outturn of the slots that are over, and the forecast of those for which there is none yet."""
+    parts: list[Read] = []
+    if ask.end > ask.now:
+        parts.append(forecast(ask, base))
+    start, end = slot_floor(ask.start), past_end(ask)
+    if start < end:
+        parts.append(outturn(ask, base, start, end))
+    findings = tuple(noticed for _, findings in parts for noticed in findings)
+    return Fetched({quantity: series(ask, quantity, source, *(figures for figures, _ in parts))}, findings)
 
 
 def _newest(parts: Sequence[Figures]) -> str:

@@ -11,7 +11,7 @@ start. CKAN gives numbers as such or as text.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -178,75 +178,53 @@ def _history(ask: Ask, base: str, first: datetime, last: datetime, where: str) -
     return records_of(ask.get(f"{base}/api/3/action/datastore_search_sql", {"sql": sql}), where)
 
 
-@dataclass(frozen=True, slots=True)
-class _Dataset:
-    """What is particular to one table; the fields are those of :class:`Declaration`."""
-
-    name: str
-    title: str
-    page: str
-    read: Callable[[Ask, str], Fetched]
-    quantity: Quantity
-    units: str
-    done: tuple[str, ...]
-    exempt: tuple[str, ...]
-    least_period: timedelta
-    first_history: timedelta
-    use_for: timedelta
-
-    def declaration(self, host: str) -> Declaration:
-        return Declaration(
-            name=self.name,
-            title=self.title,
-            home=f"https://www.neso.energy/data-portal/{self.page}",
-            licence="NESO Open Data Licence v1.0",
-            attribution="Supported by National Energy SO Open Data",
-            host=host,
-            quantities=(self.quantity,),
-            units=self.units,
-            limits=LIMITS,
-            done=self.done,
-            exempt=self.exempt,
-            least_period=self.least_period,
-            first_history=self.first_history,
-            use_for=self.use_for,
-            past_only=self.read is carbon_history,
-        )
-
-
-_DATASETS = (
-    _Dataset(
-        "neso-demand",
-        "National demand, 2 to 14 days ahead (NESO)",
-        "2-14-days-ahead-national-demand-forecast",
+_PORTAL = "https://www.neso.energy/data-portal"
+_COMMON = Declaration(
+    name="neso",
+    title="NESO data portal",
+    home=_PORTAL,
+    licence="NESO Open Data Licence v1.0",
+    attribution="Supported by National Energy SO Open Data",
+    host="",
+    quantities=(),
+    units="MW",
+    limits=LIMITS,
+    done=(),
+    least_period=timedelta(hours=6),
+    first_history=timedelta(0),
+    use_for=timedelta(hours=48),
+)
+_DATASETS: tuple[tuple[Callable[[Ask, str], Fetched], Declaration], ...] = (
+    (
         _Forecast(DEMAND, "demand", "NATIONALDEMAND", _ends_of_half_hours("GDATETIME"), "NESO demand forecast GB"),
-        "demand",
-        "MW",
-        ("half-hourly national demand from two to fourteen days ahead",),
-        ("cardinal points: the half-hourly table is made from them",),
-        timedelta(hours=6),
-        timedelta(0),
-        timedelta(hours=48),
+        replace(
+            _COMMON,
+            name="neso-demand",
+            title="National demand, 2 to 14 days ahead (NESO)",
+            home=f"{_PORTAL}/2-14-days-ahead-national-demand-forecast",
+            quantities=("demand",),
+            done=("half-hourly national demand from two to fourteen days ahead",),
+            exempt=("cardinal points: the half-hourly table is made from them",),
+        ),
     ),
-    _Dataset(
-        "neso-wind",
-        "Wind generation, 14 days ahead (NESO)",
-        "14-days-ahead-wind-forecasts",
+    (
         _Forecast(
             WIND, "wind", "Wind_Forecast", _settlement_periods("Date", "Settlement_Period"), "NESO wind forecast GB"
         ),
-        "wind",
-        "MW",
-        ("half-hourly output of the farms in NESO's incentive forecast, to fourteen days",),
-        ("the day-ahead wind table: the fourteen-day one covers its day", "single farms: GB is planned as one zone"),
-        timedelta(hours=6),
-        timedelta(0),
-        timedelta(hours=48),
+        replace(
+            _COMMON,
+            name="neso-wind",
+            title="Wind generation, 14 days ahead (NESO)",
+            home=f"{_PORTAL}/14-days-ahead-wind-forecasts",
+            quantities=("wind",),
+            done=("half-hourly output of the farms in NESO's incentive forecast, to fourteen days",),
+            exempt=(
+                "the day-ahead wind table: the fourteen-day one covers its day",
+                "single farms: GB is planned as one zone",
+            ),
+        ),
     ),
-    _Dataset(
-        "neso-solar",
-        "Embedded solar, 14 days ahead (NESO)",
-        "embedded-wind-and-solar-forecasts",
+    (
         _Forecast(
             EMBEDDED,
             "solar",
@@ -254,26 +232,32 @@ _DATASETS = (
             _settlement_periods("SETTLEMENT_DATE", "SETTLEMENT_PERIOD"),
             "NESO embedded solar forecast GB",
         ),
-        "solar",
-        "MW",
-        ("half-hourly output of solar in distribution networks, to fourteen days",),
-        ("embedded wind: wind is that of the transmission system, and the two are not to be mixed",),
-        timedelta(hours=6),
-        timedelta(0),
-        timedelta(hours=48),
+        replace(
+            _COMMON,
+            name="neso-solar",
+            title="Embedded solar, 14 days ahead (NESO)",
+            home=f"{_PORTAL}/embedded-wind-and-solar-forecasts",
+            quantities=("solar",),
+            done=("half-hourly output of solar in distribution networks, to fourteen days",),
+            exempt=("embedded wind: wind is that of the transmission system, and the two are not to be mixed",),
+        ),
     ),
-    _Dataset(
-        "neso-carbon-history",
-        "Historic carbon intensity (NESO)",
-        "historic-generation-mix",
+    (
         carbon_history,
-        "carbon",
-        "gCO2/kWh",
-        ("half-hourly national carbon intensity since 2009, of slots that are over",),
-        ("its generation mix: FUELHH has it, with imports apart",),
-        timedelta(hours=24),
-        timedelta(days=28),
-        timedelta(days=3650),
+        replace(
+            _COMMON,
+            name="neso-carbon-history",
+            title="Historic carbon intensity (NESO)",
+            home=f"{_PORTAL}/historic-generation-mix",
+            quantities=("carbon",),
+            units="gCO2/kWh",
+            done=("half-hourly national carbon intensity since 2009, of slots that are over",),
+            exempt=("its generation mix: FUELHH has it, with imports apart",),
+            least_period=timedelta(hours=24),
+            first_history=timedelta(days=28),
+            use_for=timedelta(days=3650),
+            past_only=True,
+        ),
     ),
 )
 
@@ -282,4 +266,4 @@ def feeds(settings: Settings) -> tuple[Feed, ...]:
     """The feeds of NESO's data portal, which need no key."""
     base = settings.neso_url.rstrip("/")
     host = urlsplit(base).netloc
-    return tuple(GbFeed(dataset.declaration(host), base, dataset.read) for dataset in _DATASETS)
+    return tuple(GbFeed(replace(declared, host=host), base, read) for read, declared in _DATASETS)

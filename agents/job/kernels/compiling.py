@@ -28,4 +28,4 @@ CACHE_FOLDER = _cache_folder()
 def compiled(function: Function) -> Function:
     """Compile ``function`` when it is first called, for the types it is called with, and keep the result on disk."""
     numba.config.CACHE_DIR = CACHE_FOLDER  # type: ignore[attr-defined]  # numba adds its settings at run time
-    return cast(Function, numba.njit(cache=True, error_model="numpy")(function))
+    return cast(Function, numba.njit(cache=True, error_model="numpy", nogil=True)(function))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.job.kernels.compiling import compiled
-from agents.job.kernels.slots import clear
+from agents.job.kernels.room import Room, clear, ranked
 from agents.job.orders import Orders
 from core.series import FloatArray, IntArray
 
@@ -29,29 +29,27 @@ def _step(ladder: FloatArray, rung: int) -> float:
 
 
 @compiled
-def _by_steps(
-    orders: Orders, job: int, charge: FloatArray, order: IntArray, usable: IntArray, level: IntArray
-) -> tuple[float, float]:
+def _by_steps(orders: Orders, job: int, first: int, last: int, slots: int, room: Room) -> tuple[float, float]:
     """Take steps in order of charge per work until the work is done, and all that earn; the levels go to ``level``.
 
     Returns the charge when the last step may be taken in part (the floor; inf when the work cannot be done) and the
-    work done by whole steps.
+    work done by whole steps. ``room.order`` holds the ``slots`` usable slots by rising charge.
     """
-    first, last, depth, target = orders.first[job], orders.last[job], orders.depth[job], orders.work[job]
+    depth, target, charge, level = orders.row[job].depth, orders.row[job].work, room.charge, room.level
     at = np.zeros(depth, dtype=np.int64)
     clear(level, first, last)
     value, done = 0.0, 0.0
     while True:
         rate, rung, where = np.inf, -1, -1
         for candidate in range(depth):
-            while at[candidate] < len(order):
-                slot = order[at[candidate]]
-                if first <= slot < last and usable[slot] > candidate and level[slot] <= candidate:
+            while at[candidate] < slots:
+                slot = room.order[at[candidate]]
+                if room.usable[slot] > candidate and level[slot] <= candidate:
                     break
                 at[candidate] += 1
-            if at[candidate] == len(order):
+            if at[candidate] == slots:
                 continue
-            slot = order[at[candidate]]
+            slot = room.order[at[candidate]]
             if level[slot] == candidate:
                 here = charge[slot] * _step(orders.level_kw[job], candidate) / _step(orders.level_work[job], candidate)
                 here = here if here >= 0 else EARNS
@@ -67,17 +65,16 @@ def _by_steps(
 
 
 @compiled
-def _ends(
-    orders: Orders, job: int, charge: FloatArray, usable: IntArray, level: IntArray, drop: IntArray, add: IntArray
-) -> None:
+def _ends(orders: Orders, job: int, first: int, last: int, room: Room, drop: IntArray, add: IntArray) -> None:
     """For each rung, the dearest slot that could step down from it and the cheapest that could step up to it."""
-    for rung in range(orders.depth[job] + 1):
+    charge = room.charge
+    for rung in range(orders.row[job].depth + 1):
         drop[rung] = add[rung] = -1
-    for slot in range(orders.first[job], orders.last[job]):
-        here = level[slot]
+    for slot in range(first, last):
+        here = room.level[slot]
         if here > 0 and (drop[here - 1] < 0 or charge[slot] > charge[drop[here - 1]]):
             drop[here - 1] = slot
-        if usable[slot] > here and (add[here] < 0 or charge[slot] < charge[add[here]]):
+        if room.usable[slot] > here and (add[here] < 0 or charge[slot] < charge[add[here]]):
             add[here] = slot
 
 
@@ -122,14 +119,14 @@ def _best_exchange(
 
 
 @compiled
-def _exchange(orders: Orders, job: int, charge: FloatArray, usable: IntArray, level: IntArray, done: float) -> None:
+def _exchange(orders: Orders, job: int, first: int, last: int, done: float, room: Room) -> None:
     """Step one slot down, and none, one or two others up, while that lowers the charge and the work is still done."""
-    depth, kw, work = orders.depth[job], orders.level_kw[job], orders.level_work[job]
+    depth, kw, work, level = orders.row[job].depth, orders.level_kw[job], orders.level_work[job], room.level
     drop, add = np.zeros(depth + 1, dtype=np.int64), np.zeros(depth + 1, dtype=np.int64)
     for _ in range(MOST_EXCHANGES):
-        _ends(orders, job, charge, usable, level, drop, add)
-        spare = done - orders.work[job] + WORK_TOLERANCE
-        down, up, second = _best_exchange(charge, kw, work, spare, drop, add)
+        _ends(orders, job, first, last, room, drop, add)
+        spare = done - orders.row[job].work + WORK_TOLERANCE
+        down, up, second = _best_exchange(room.charge, kw, work, spare, drop, add)
         if down < 0:
             return
         level[drop[down]] -= 1
@@ -141,19 +138,14 @@ def _exchange(orders: Orders, job: int, charge: FloatArray, usable: IntArray, le
 
 
 @compiled
-def _by_counts(
-    orders: Orders, job: int, charge: FloatArray, order: IntArray, usable: IntArray, level: IntArray
-) -> float:
+def _by_counts(orders: Orders, job: int, first: int, last: int, slots: int, room: Room) -> float:
     """The least charge over all ``m_1 >= m_2 >= m_3``, for ladders of up to three levels; levels go to ``level``."""
-    first, last, depth, target = orders.first[job], orders.last[job], orders.depth[job], orders.work[job]
-    sums, ranked = np.zeros(len(order) + 1), np.zeros(len(order), dtype=np.int64)
-    slots, earning = 0, 0
-    for slot in order:
-        if first <= slot < last and usable[slot] > 0:
-            ranked[slots] = slot
-            sums[slots + 1] = sums[slots] + charge[slot]
-            earning += charge[slot] < 0
-            slots += 1
+    depth, target, sums = orders.row[job].depth, orders.row[job].work, room.sums
+    sums[0], earning = 0.0, 0
+    for index in range(slots):
+        charge = room.charge[room.order[index]]
+        sums[index + 1] = sums[index] + charge
+        earning += charge < 0
     kw, work = np.zeros(EXACT_DEPTH), np.zeros(EXACT_DEPTH)
     for rung in range(depth):
         kw[rung], work[rung] = _step(orders.level_kw[job], rung), _step(orders.level_work[job], rung)
@@ -169,38 +161,30 @@ def _by_counts(
             bottom = max(middle, earning, int(need))
             if bottom <= slots and above + kw[0] * sums[bottom] < best:
                 best, one, two, three = above + kw[0] * sums[bottom], bottom, middle, top
-    clear(level, first, last)
-    for place in range(one):
-        level[ranked[place]] = 1 + (place < two) + (place < three)
+    clear(room.level, first, last)
+    for index in range(one):
+        room.level[room.order[index]] = 1 + (index < two) + (index < three)
     return best
 
 
 @compiled
-def elastic_at(
-    orders: Orders,
-    job: int,
-    charge: FloatArray,
-    order: IntArray,
-    usable: IntArray,
-    whole: bool,
-    ceiling: float,
-    level: IntArray,
-) -> tuple[float, float]:
-    """Charge of the best course found at one site, with its ``level`` (T,), and the proven floor of the site.
+def elastic_at(orders: Orders, job: int, first: int, last: int, whole: bool, room: Room) -> tuple[float, float]:
+    """Charge of the best course found at one site, with its ``room.level``, and the proven floor of the site.
 
-    Both are inf where the work cannot be done; the charge also where the floor is not below ``ceiling``.
+    Both are inf where the work cannot be done.
 
     :param whole: whether each usable slot may run every level.
     """
-    floor, done = _by_steps(orders, job, charge, order, usable, level)
-    if floor >= ceiling:
-        return np.inf, floor
-    if whole and orders.depth[job] <= EXACT_DEPTH:
-        value = _by_counts(orders, job, charge, order, usable, level)
+    slots = ranked(first, last, room)
+    if whole and orders.row[job].depth <= EXACT_DEPTH:
+        value = _by_counts(orders, job, first, last, slots, room)
         return value, value
-    _exchange(orders, job, charge, usable, level, done)
+    floor, done = _by_steps(orders, job, first, last, slots, room)
+    if floor == np.inf:
+        return np.inf, np.inf
+    _exchange(orders, job, first, last, done, room)
     value = 0.0
-    for slot in range(orders.first[job], orders.last[job]):
-        if level[slot] > 0:
-            value += orders.level_kw[job, level[slot] - 1] * charge[slot]
+    for slot in range(first, last):
+        if room.level[slot] > 0:
+            value += orders.level_kw[job, room.level[slot] - 1] * room.charge[slot]
     return value, floor

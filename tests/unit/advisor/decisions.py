@@ -56,6 +56,69 @@ def award(**changes: Any) -> dict[str, Any]:
     return DecisionBody.model_validate(body).model_dump()
 
 
+def explained(**changes: Any) -> dict[str, Any]:
+    """The award with the figures behind it."""
+    figures = zip(("2.400000", "2.750000", "2.300000"), award()["options"], strict=True)
+    options = [
+        {**option, "carbon_gbp": "0.180000", "scarcity_gbp": "0.180000", "priced_gbp": p} for p, option in figures
+    ]
+    return award(**{"options": options, "explanation": explanation(), **changes})
+
+
+def explanation(**changes: Any) -> dict[str, Any]:
+    """Figures of an award: a next best window, running at once, a deadline that costs 40 pence."""
+    window = {"start": "2023-03-02T08:00:00Z", "end": "2023-03-02T12:00:00Z", "carbon_kg": "2.2"}
+    return {
+        "headroom_gbp": "0.180000",
+        "hardware_gbp": "0.000000",
+        "caps_gbp": "0.000000",
+        "next_here": {
+            **window,
+            "site_id": "iceland",
+            "cost_gbp": "2.5",
+            "priced_gbp": "2.900000",
+            "reject_code": "dearer",
+        },
+        "next_best": {
+            **window,
+            "site_id": "norway",
+            "cost_gbp": "2.39",
+            "priced_gbp": "2.750000",
+            "reject_code": "dearer",
+        },
+        "run_now": {**window, "site_id": "iceland", "cost_gbp": "3.1", "priced_gbp": "4.000000", "reject_code": None},
+        "run_now_fits": True,
+        "conditions": [
+            condition("window_start", "started as early as it likes", "0.000000", "0.000000", "0.000000"),
+            condition("deadline", "finished up to 4 h later", "0.400000", "0.300000", "1.000000"),
+        ],
+        "contested": [{"start": "2023-03-02T02:00:00Z", "price_gbp_per_kw_slot": "0.0090", "worth_gbp": "0.09"}],
+        **changes,
+    }
+
+
+def condition(constraint: str, change: str, saving_gbp: str, saving_cost_gbp: str, saving_kg: str) -> dict[str, str]:
+    return {
+        "constraint": constraint,
+        "change": change,
+        "saving_gbp": saving_gbp,
+        "saving_cost_gbp": saving_cost_gbp,
+        "saving_kg": saving_kg,
+    }
+
+
+def waiting(**changes: Any) -> dict[str, Any]:
+    """The refusal with the figures behind it: room two hours after its deadline, offers in money and carbon."""
+    eta = {"site_id": "norway", "start": "2023-03-02T14:00:00Z", "end": "2023-03-02T18:00:00Z", "beyond_horizon": False}
+    offers = [
+        {"change": "finish up to 4 h later", "extra_gbp": "0", "extra_cost_gbp": "0.00", "extra_carbon_kg": "0.0"},
+        {"change": "run at norway too", "extra_gbp": "1.25", "extra_cost_gbp": "1.40", "extra_carbon_kg": "-1.5"},
+    ]
+    nothing = dict.fromkeys(("headroom_gbp", "hardware_gbp", "caps_gbp", "next_here", "next_best", "run_now"))
+    figures = explanation(**nothing, run_now_fits=False, conditions=[], contested=[], eta=eta)
+    return refusal(**{"counter_offers": offers, "explanation": figures, **changes})
+
+
 def refusal(**changes: Any) -> dict[str, Any]:
     """A counter-offer: no headroom at either site, two changes that would help."""
     full = [{**option, "feasible": False, "reject_code": "no_headroom"} for option in award()["options"][:2]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agents.advisor.figures import Figure, faults, figures
 from agents.advisor.rules import rule_text
-from tests.unit.advisor.decisions import award, refusal
+from tests.unit.advisor.decisions import award, explained, refusal, waiting
 
 TEXT = "Forecast: 4 h at £1,250.50 from 02:00–06:00, −£0.42 or 7.10 kg CO₂ against the baseline, 45 g/kWh and 5 % over."
 
@@ -58,7 +58,7 @@ def test_an_invented_figure_or_a_lost_label_is_a_fault(answer: str, fault: str) 
     assert [found.startswith(fault) for found in faults(answer, TEXT)] == [True]
 
 
-@pytest.mark.parametrize("decision", [award(), refusal()])
+@pytest.mark.parametrize("decision", [award(), refusal(), explained(), waiting()])
 def test_a_text_may_stand_for_itself(decision: dict[str, object]) -> None:
     assert faults(rule_text(decision), rule_text(decision)) == ()
 

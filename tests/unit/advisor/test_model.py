@@ -3,75 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
-from anthropic import DefaultHttpxClient
 from loguru import logger
 
-from agents.advisor.agent import REST_S, Advisor
+from agents.advisor.agent import REST_S
 from agents.advisor.build import build_advisor
-from agents.advisor.model import ModelWording
 from agents.advisor.rules import rule_text
 from core.settings import Settings
+from tests.unit.advisor.api import KEY, Api, Hand, advisor_over, budget, failing, saying
 from tests.unit.advisor.decisions import HASH, award, refusal
 
-KEY = "a-key-that-must-not-be-logged"
 GOOD = (
     "By forecast, with simulated figures in it, this runs at iceland for £2.04, which is £1.60 less than the baseline."
 )
-
-
-def message(text: str | None, stop_reason: str = "end_turn") -> dict[str, Any]:
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "small",
-        "content": [] if text is None else [{"type": "text", "text": text}],
-        "stop_reason": stop_reason,
-        "stop_sequence": None,
-        "usage": {"input_tokens": 1, "output_tokens": 1},
-    }
-
-
-class Api:
-    """The API behind the transport: answers with what it was told to, and keeps what it was asked."""
-
-    def __init__(self, answer: httpx2.Response | Exception) -> None:
-        self.answer = answer
-        self.asked: list[httpx2.Request] = []
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.asked.append(request)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-class Hand:
-    """Real seconds, moved by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-def saying(text: str | None, stop_reason: str = "end_turn") -> httpx2.Response:
-    return httpx2.Response(200, json=message(text, stop_reason))
-
-
-def failing(status: int, kind: str) -> httpx2.Response:
-    return httpx2.Response(status, json={"type": "error", "error": {"type": kind, "message": f"no, {KEY}"}})
-
-
-def advisor_over(api: Api, hand: Callable[[], float] | None = None) -> Advisor:
-    client = DefaultHttpxClient(transport=httpx2.MockTransport(api))
-    return Advisor(ModelWording(KEY, "small", client), hand or Hand())
 
 
 @pytest.fixture
@@ -182,3 +129,52 @@ def test_without_a_key_the_rules_speak_and_nobody_is_asked() -> None:
 
 def test_with_a_key_a_model_may_be_asked() -> None:
     assert build_advisor(Settings(_env_file=None, anthropic_api_key=KEY)).may_reword(award())
+
+
+def test_what_the_rules_wrote_says_why_the_model_did_not() -> None:
+    api, hand = Api(failing(529, "overloaded_error")), Hand()
+    advisor = advisor_over(api, hand)
+    assert advisor.explain(award()).note == "the advisor's model answered with status 529"
+    hand.seconds = REST_S
+    api.answer = saying(GOOD.replace("£1.60", "£1.99"))
+    assert "1.99 is not in the text" in advisor.explain(award()).note
+    api.answer = saying("I would rather not.", "refusal")
+    assert "declined" in advisor.explain(refusal()).note
+
+
+@pytest.mark.parametrize(
+    ("headers", "rest_s"),
+    [
+        ({"retry-after": "300"}, 300.0),
+        ({"retry-after": "1e9"}, 3600.0),
+        ({"retry-after": "soon"}, REST_S),
+        ({}, REST_S),
+    ],
+)
+def test_where_it_is_asked_too_often_it_rests_as_long_as_it_is_told_within_reason(
+    headers: dict[str, str], rest_s: float
+) -> None:
+    api, hand = Api(failing(429, "rate_limit_error", **headers)), Hand()
+    advisor = advisor_over(api, hand)
+    assert "asked too often just now (status 429)" in advisor.explain(award()).note
+    hand.seconds = rest_s - 1
+    assert not advisor.may_reword(award())
+    hand.seconds = rest_s
+    assert advisor.may_reword(award())
+
+
+def test_beyond_the_tokens_of_a_day_nobody_is_asked() -> None:
+    api = Api(saying(GOOD))
+    found = advisor_over(api, tokens=budget(600)).explain(award())
+    assert (found.source, found.note) == ("rules", "the advisor has used its tokens for today")
+    assert api.asked == []
+
+
+def test_a_request_counts_what_it_used_not_what_it_reserved() -> None:
+    api, hand, tokens = Api(saying(GOOD)), Hand(), budget(2_000)
+    advisor = advisor_over(api, hand, tokens)
+    for number in range(3):
+        advisor.explain(award(decision_id=f"dec-{number}"))
+    assert len(api.asked) == 3
+    assert tokens.reserve(2_000 - 3 * 400)
+    assert not tokens.reserve(1)

@@ -6,7 +6,7 @@ import pytest
 
 from agents.advisor.figures import figures
 from agents.advisor.rules import rule_text
-from tests.unit.advisor.decisions import HASH, award, refusal
+from tests.unit.advisor.decisions import HASH, award, condition, explained, explanation, refusal, waiting
 
 NO_BASELINE = dict.fromkeys(("baseline_site_id", "baseline_start", "baseline_cost_gbp", "baseline_carbon_kg"))
 
@@ -40,7 +40,7 @@ def test_a_withdrawal_with_nothing_on_offer_says_so_and_promises_nothing() -> No
     )
     assert text == (
         "It has no place in the plan any more, because its window closed. "
-        "No single change that would make it possible is on offer."
+        "No change that would make it possible is on offer."
     )
 
 
@@ -85,7 +85,79 @@ def test_rejected_options_beyond_three_are_counted() -> None:
     assert "and 3 more." in rule_text(award(options=many))
 
 
-@pytest.mark.parametrize("decision", [award(), award(verdict="move"), refusal(), refusal(verdict="withdraw")])
+def test_an_award_with_its_figures_says_why_then_and_what_its_conditions_cost() -> None:
+    assert rule_text(explained()) == (
+        "It runs at iceland, Thu 2 Mar 02:00 to 06:00 UTC, 11 h 30 min later than “run at submission” would have, "
+        "where energy is forecast at 5.1 p/kWh and 45 g/kWh on average. "
+        "Why: iceland is the cheapest at the final prices, energy, carbon and scarcity counted; "
+        "the next best is norway at £0.35 more; the next best window there begins Thu 2 Mar 08:00 and would cost "
+        "£0.50 more. "
+        "Of its conditions one costs it most: if it finished up to 4 h later, it could save £0.40, everything counted "
+        "(£0.30 less and 1.0 kg less CO₂). "
+        "Forecast, simulated figures included: it costs £2.04 and emits 1.8 kg CO₂, £1.60 less and 6.1 kg less than "
+        "the baseline “run at submission” at london from Wed 1 Mar 14:30 UTC (£3.64, 7.9 kg)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("priced", "code", "words"),
+    [
+        ("2.400000", "dearer", "begins Thu 2 Mar 08:00 and would cost the same."),
+        (
+            "2.250000",
+            "no_whole_headroom",
+            "would cost £0.15 less and was passed over: no whole block of headroom left.",
+        ),
+    ],
+)
+def test_another_window_that_is_no_dearer_is_owned_up_to(priced: str, code: str, words: str) -> None:
+    window = {**explanation()["next_here"], "priced_gbp": priced, "reject_code": code}
+    assert words in rule_text(explained(explanation=explanation(next_here=window)))
+
+
+def test_a_job_without_another_window_or_conditions_is_told_of_neither() -> None:
+    text = rule_text(explained(explanation=explanation(next_here=None, conditions=[])))
+    assert "window there" not in text
+    assert "conditions" not in text
+
+
+def test_conditions_that_cost_nothing_are_said_to_cost_nothing() -> None:
+    free = [condition("deadline", "finished up to 4 h later", "0.004", "0.004", "0")]
+    assert "None of its conditions costs it anything" in rule_text(explained(explanation=explanation(conditions=free)))
+
+
+def test_a_condition_that_keeps_a_job_clean_says_what_it_would_emit_without_it() -> None:
+    dirty = [condition("cap_kg", "had no carbon cap of its own", "0.40", "0.90", "-5.0")]
+    text = rule_text(explained(explanation=explanation(conditions=dirty)))
+    assert "it could save £0.40, everything counted (£0.90 less and 5.0 kg more CO₂)." in text
+
+
+def test_a_waiting_job_is_told_when_there_is_room_and_what_changes_cost_in_money_and_carbon() -> None:
+    text = rule_text(waiting())
+    assert "The plan as it stands has room for it from Thu 2 Mar 14:00 UTC at norway, its deadline aside. " in text
+    assert "finish up to 4 h later (at no extra cost) or run at norway too (£1.40 more and 1.5 kg less CO₂)." in text
+
+
+def test_room_beyond_the_plan_is_told_with_its_condition_and_no_room_with_its_reason() -> None:
+    figures = waiting()["explanation"]
+    beyond = {**figures, "eta": {**figures["eta"], "beyond_horizon": True}}
+    assert "if headroom is as on its last day." in rule_text(waiting(explanation=beyond))
+    never = {**figures, "eta": None, "eta_reason": "it costs more than its tier pays"}
+    assert "cannot be said: it costs more than its tier pays." in rule_text(waiting(explanation=never))
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        award(),
+        award(verdict="move"),
+        refusal(),
+        refusal(verdict="withdraw"),
+        explained(),
+        waiting(),
+        waiting(verdict="withdraw"),
+    ],
+)
 def test_every_text_is_two_to_four_sentences_without_the_ids_of_job_and_tenant(decision: dict[str, object]) -> None:
     text = rule_text(decision)
     assert 2 <= text.count(". ") + 1 <= 4

@@ -9,16 +9,19 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from agents.evidence import MOST_OPTIONS, Facts, award_body, award_reason, plan_digest, refusal_body, round_body
-from agents.messages import Award, Counter, EnergyQuote, Option, RoundSummary
+from agents.evidence import Facts, award_body, plan_digest, refusal_body, round_body
+from agents.messages import Award, Counter, EnergyQuote, RoundSummary
 from agents.negotiation import Outcome, negotiate
 from agents.proposal import Expected
 from audit.record import body_bytes
-from core.instance import CounterOffer, Instance
+from core.explanation import Explanation
+from core.instance import Instance
 from core.job import FlexibilityType, Job, Tier
 from core.ledger import Leg, SlotEntry
+from core.plan import CounterOffer
 from core.series import Kind, Series, Unit
 from core.slots import SLOT
+from tests.unit.agents.explanations import explained, option
 
 START = datetime(2023, 3, 1, tzinfo=UTC)
 T = 4
@@ -64,12 +67,9 @@ PLANNED = [row(1), row(2)]
 BASELINE = [row(0, Leg.BASELINE, "s2", 0.5), row(1, Leg.BASELINE, "s2", 0.5)]
 
 
-def option(number: int, reject: str | None, priced: float = 1.0) -> Option:
-    return Option("job-1", f"s{number}", 1, 3, 12.0, priced, 0.5, priced, reject)
-
-
-def award(options: tuple[Option, ...] = (), baseline: list[SlotEntry] | None = None, moved: bool = False):
-    return award_body(FACTS, JOB, AWARD, moved, options, PLANNED, BASELINE if baseline is None else baseline, EXPECTED)
+def award(why: Explanation | None = None, baseline: list[SlotEntry] | None = None, moved: bool = False):
+    against = BASELINE if baseline is None else baseline
+    return award_body(FACTS, JOB, AWARD, moved, why or explained(), PLANNED, against, EXPECTED)
 
 
 def test_an_award_says_where_when_and_what_it_is_worth_beside_its_baseline():
@@ -93,39 +93,27 @@ def test_a_job_without_a_baseline_claims_none():
 
 
 def test_the_log_holds_no_name_of_a_tenant_or_job():
-    line = body_bytes("decision", award((option(1, None),))).decode()
+    line = body_bytes("decision", award()).decode()
     assert "physics" not in line
     assert "secret name" not in line
 
 
-def test_of_many_options_the_chosen_one_and_the_nearest_rejected_are_kept():
-    options = (option(1, None, 1.0), *(option(n, "dearer", 1.0 + n) for n in range(2, 13)))
-    body = award(options)
-    assert len(body.options) == MOST_OPTIONS
-    chosen = next(o for o in body.options if o.option_id == body.chosen_id)
-    assert (chosen.site_id, chosen.reject_code) == ("s1", None)
-    assert all(o.reject_code for o in body.options if o is not chosen)
-
-
-def test_an_option_without_headroom_is_recorded_as_infeasible():
-    body = award((option(1, None), option(2, "no_whole_headroom"), option(3, "dearer")))
-    assert [o.feasible for o in body.options] == [True, False, True]
-
-
-def test_the_reason_tells_the_margin_to_the_next_best_or_why_a_cheaper_one_was_not_taken():
-    assert "GB-C" not in award_reason(AWARD, ())
-    assert "only site" in award_reason(AWARD, (option(1, None),))
-    assert "s2 at GBP 0.50 more" in award_reason(AWARD, (option(1, None, 1.0), option(2, "dearer", 1.5)))
-    cheaper = award_reason(AWARD, (option(1, None, 1.0), option(2, "no_whole_headroom", 0.75)))
-    assert "s2 would be GBP 0.25 cheaper" in cheaper
-
-
-def test_a_refusal_carries_its_reason_and_its_offers():
-    unserved = Counter("job-1", "no room", (CounterOffer(change="finish 2 h later", extra_gbp=1.25),))
-    body = refusal_body(FACTS, JOB, unserved, False, (option(1, "no_headroom"),), BASELINE)
+def test_a_refusal_carries_its_reason_its_offers_and_the_figures_behind_them():
+    offer = CounterOffer(change="finish 2 h later", extra_gbp=1.25, extra_cost_gbp=1.0, extra_carbon_kg=2.5, site="s1")
+    unserved = Counter("job-1", "no room")
+    why = Explanation("job-1", None, sites=(option(1, "no_headroom"),), reason="no room", offers=(offer,))
+    body = refusal_body(FACTS, JOB, unserved, False, why, BASELINE)
     assert (body.verdict, body.reason, body.site_id, body.runs) == ("counter", "no room", None, [])
-    assert [(o.change, Decimal(o.extra_gbp)) for o in body.counter_offers] == [("finish 2 h later", Decimal("1.25"))]
-    assert refusal_body(FACTS, JOB, unserved, True, (), ()).verdict == "withdraw"
+    assert [(o.change, Decimal(o.extra_gbp), o.site_id) for o in body.counter_offers] == [
+        ("finish 2 h later", Decimal("1.25"), "s1")
+    ]
+    assert body.explanation is not None
+    assert refusal_body(FACTS, JOB, unserved, True, why, ()).verdict == "withdraw"
+
+
+def test_a_job_that_is_given_up_is_recorded_without_an_explanation():
+    body = refusal_body(FACTS, JOB, Counter("job-1", "its window closed"), True, None, ())
+    assert (body.verdict, body.options, body.counter_offers, body.explanation) == ("withdraw", [], [], None)
 
 
 INSTANCE = Instance.model_validate(
@@ -176,9 +164,7 @@ def test_a_round_names_its_inputs_its_certificate_and_the_state_of_every_feed():
 
 def test_a_gap_without_bound_is_written_as_a_number():
     plan = negotiate(INSTANCE, 3).plan.model_copy(update={"gap": float("inf")})
-    body = round_body(
-        FACTS, "job", INSTANCE, Outcome(plan, (), (), (RoundSummary(1, 0.0, 0.0, 1),), {}), "ab" * 32, "p"
-    )
+    body = round_body(FACTS, "job", INSTANCE, Outcome(plan, (), (), (RoundSummary(1, 0.0, 0.0, 1),)), "ab" * 32, "p")
     assert Decimal(body.gap) == 1_000_000
 
 

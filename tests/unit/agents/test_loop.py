@@ -16,7 +16,7 @@ from agents import loop as loop_module
 from agents.solver import InlineSolver
 from commands.house import House
 from core.clock import ScaledClock
-from core.errors import SolverFailed, StoreUnavailable
+from core.errors import SolverFailed, StoreUnavailable, Unavailable
 from core.job import JobRequest, JobStatus
 from core.settings import Settings
 from core.slots import SLOT
@@ -61,9 +61,13 @@ def live_house(folder: Path, solver: Any, **changes: Any) -> House:
     return app.compose(settings, ScaledClock(START, 10), solver, SITES)
 
 
-def submit(house: House, name: str = "a"):
+def asked(house: House, name: str = "a") -> JobRequest:
     finish = house.clock.now() + 40 * SLOT
-    return house.jobs.submit(JobRequest(job_name=name, duration_hours=1, power_kw=10, latest_finish=finish))
+    return JobRequest(job_name=name, duration_hours=1, power_kw=10, latest_finish=finish)
+
+
+def submit(house: House, name: str = "a"):
+    return house.jobs.submit(asked(house, name))
 
 
 @pytest.fixture
@@ -162,6 +166,9 @@ def test_of_two_servers_on_one_database_one_leads_until_it_stops(tmp_path: Path)
         assert (first.loop.status().leading, second.loop.status().leading) == (True, False)
         assert second.loop.status().last is None
         assert second.jobs.get(job.job_id).status is JobStatus.PENDING
+        assert first.loop.quote(asked(first)).own.offer is not None
+        with pytest.raises(Unavailable, match="no plan is in force here"):
+            second.loop.quote(asked(second))
         first.loop.stop()
         second.loop._lead()
         assert second.loop.status().leading

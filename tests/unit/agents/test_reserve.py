@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from agents.job.arrivals import ExpectedLoad
-from agents.proposal import Figures
-from agents.reserve import bidders_of, drawn_kw, reserved_kw
+from agents.proposal import Figures, drawn_kw
+from agents.reserve import bidders_of, reserved_kw
 from agents.solver import InlineSolver
 from core.errors import SolverFailed
-from core.instance import Assignment
+from core.plan import Assignment
 from core.series import Kind
 from core.slots import SLOT
 from tests.house import START as HOUSE_START

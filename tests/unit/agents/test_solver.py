@@ -81,7 +81,7 @@ def test_another_process_gives_the_plan_that_this_one_gives(process: ProcessSolv
     asked = instance(20)
     here, there = InlineSolver().solve(asked, 5, EFFORT), process.solve(asked, 5, EFFORT)
     assert plan_digest(there.plan) == plan_digest(here.plan)
-    assert there.options == here.options
+    assert there.counters == here.counters
 
 
 def test_a_worker_killed_in_mid_solve_is_a_failure_and_the_next_solve_works(process: ProcessSolver):
@@ -113,13 +113,13 @@ def test_a_solve_that_outlasts_its_deadline_is_ended_with_its_process(
     assert time.monotonic() - began < 5
     assert gone(victim)
     monkeypatch.undo()
+    process.warm_up()
     assert process.solve(instance(2), 1, EFFORT).plan.assignments
 
 
-def test_closing_ends_the_process_and_may_be_done_twice():
-    made = ProcessSolver()
-    made.solve(instance(1), 1, EFFORT)
-    victim = worker_of(made)
-    made.close()
-    made.close()
+def test_closing_ends_the_process_and_may_be_done_twice(process: ProcessSolver):
+    process.solve(instance(1), 1, EFFORT)
+    victim = worker_of(process)
+    process.close()
+    process.close()
     assert gone(victim)

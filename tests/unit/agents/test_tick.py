@@ -175,6 +175,48 @@ def test_an_unserved_job_is_told_why_and_what_would_help(tmp_path: Path):
     bench.house.close()
 
 
+def test_every_decision_carries_the_figures_behind_it(bench: Bench):
+    jobs = [bench.submit(kind) for kind in KINDS]
+    bench.tick()
+    for job in jobs:
+        (body,) = bench.decisions(job)
+        why = body["explanation"]
+        assert why["version"] == 1
+        assert why["run_now"]["site_id"]
+        assert {condition["constraint"] for condition in why["conditions"]} >= {"deadline"}
+        chosen = next(option for option in body["options"] if option["option_id"] == body["chosen_id"])
+        assert chosen["priced_gbp"] is not None
+        assert (chosen["start"], chosen["end"]) == (body["runs"][0]["start"], body["runs"][-1]["end"])
+
+
+def test_a_waiting_job_is_told_when_there_is_room_for_it(tmp_path: Path):
+    bench = Bench.build(tmp_path, sites=(small_site("london"),))
+    hog = bench.submit("fixed", power_kw=60, tier="premium")
+    starved = bench.submit("fixed", power_kw=60, tier="spot", latest_finish=START + 5 * SLOT)
+    assert bench.house.loop.waiting(starved.job_id) is None, "nothing has been negotiated"
+    record = bench.tick()
+    assert record.plan_start is not None
+    found = bench.house.loop.waiting(starved.job_id)
+    assert found is not None
+    assert (found.site_id, found.plan_start, found.beyond_horizon) == ("london", record.plan_start, False)
+    assert found.start == bench.rows(hog)[-1].slot_start + SLOT
+    (body,) = bench.decisions(starved)
+    assert body["explanation"]["eta"]["site_id"] == "london"
+    assert bench.house.loop.waiting(hog.job_id) is None
+    bench.house.close()
+
+
+def test_a_job_for_which_there_is_never_room_is_told_so(tmp_path: Path):
+    bench = Bench.build(tmp_path, sites=(small_site("london"),))
+    job = bench.submit(power_kw=20, carbon_cap_g_per_kwh=0)
+    bench.tick()
+    found = bench.house.loop.waiting(job.job_id)
+    assert found is not None
+    assert (found.start, found.site_id) == (None, None)
+    assert "within its limits" in found.reason
+    bench.house.close()
+
+
 def test_each_job_gets_one_baseline_and_baselines_fit_beside_each_other(tmp_path: Path):
     bench = Bench.build(tmp_path, sites=(small_site("london"),))
     jobs = [bench.submit(power_kw=40) for _ in range(3)]

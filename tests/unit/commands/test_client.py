@@ -1,4 +1,4 @@
-"""``submit``, ``jobs`` and ``tick`` against a real server on loopback."""
+"""``submit``, ``quote``, ``jobs`` and ``tick`` against a real server on loopback."""
 
 from __future__ import annotations
 
@@ -76,13 +76,25 @@ def test_a_job_is_submitted_planned_listed_shown_and_cancelled(terminal: Termina
     assert (status, "cancelled already" in err) == (2, True)
 
 
-def test_a_dry_run_prints_both_windows_and_stores_nothing(terminal: Terminal):
-    status, out, _ = terminal.submit("--dry-run")
-    assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["now", "best"]
-    assert "GBP" in out
-    assert "simulated" in out
+def test_a_quote_prints_a_line_for_now_and_each_deadline_and_stores_nothing(terminal: Terminal):
+    terminal.bench.tick()
+    job = ("train", "--hours", "1", "--kw", "20", "--deadline", "+12")
+    status, out, _ = terminal.run("quote", *job, "--by", "+3", "--by", "+6")
+    lines = out.splitlines()
+    assert (status, len(lines)) == (0, 4)
+    assert (lines[1].split()[0], lines[1].count("GBP"), lines[0].count("GBP")) == ("now", 0, 2)
+    assert all("simulated" in line for line in lines[1:])
+    assert len(terminal.json("quote", *job)["points"]) > 10
     assert terminal.bench.house.jobs.counts() == {}
+
+
+def test_a_quote_that_cannot_be_met_says_why_and_ends_with_status_1(terminal: Terminal):
+    terminal.bench.tick()
+    job = ("train", "--hours", "1", "--kw", "20", "--deadline", "+12", "--max-carbon", "0")
+    status, out, _ = terminal.run("quote", *job)
+    assert status == 1
+    assert "caps" in out
+    assert "carbon_cap_g_per_kwh" in out
 
 
 def test_what_the_server_refuses_is_told_with_its_remedy(terminal: Terminal):
@@ -146,7 +158,11 @@ def test_a_python_program_uses_the_client(terminal: Terminal):
     client = Client(terminal.url + "/")
     finish = terminal.bench.clock.now() + timedelta(hours=6)
     body = {"job_name": "from Python", "duration_hours": 1, "power_kw": 5, "latest_finish": format_utc(finish)}
-    assert client.preview(body)["best"]["site_id"]
+    with pytest.raises(InputError, match="no plan is in force"):
+        client.quote(body)
+    assert client.tick()["outcome"] == "idle"
+    assert client.quote(body)["own"]["offer"]["site_id"]
+    assert len(client.quote(body, [format_utc(finish)])["points"]) == 1
     job = client.submit(body)
     assert client.tick()["outcome"] == "planned"
     assert client.jobs(status="scheduled")["jobs"][0]["job_id"] == job["job_id"]

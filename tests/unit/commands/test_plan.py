@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import app
-from core.instance import Plan
+from core.plan import Plan
 
 
 def write(path: Path, **changes: Any) -> Path:

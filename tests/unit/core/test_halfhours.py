@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -15,9 +16,12 @@ from core.halfhours import (
     london_half_hour,
     slot_index,
     utc_half_hour,
+    wall_index,
 )
 from core.slots import LONDON, SLOT, slots_between
 from tests.unit.energy.fakes import utc
+
+ZONES = ("Europe/London", "America/New_York", "Asia/Singapore", "Australia/Sydney", "America/St_Johns", "UTC")
 
 
 @given(st.datetimes(utc(2018, 1, 1).replace(tzinfo=None), utc(2030, 1, 1).replace(tzinfo=None)))
@@ -37,6 +41,28 @@ def test_local_half_hours_cross_the_clock_change_at_one_o_clock_utc(change):
 
 def test_half_hours_of_nothing_are_nothing():
     assert london_half_hour(np.array([], dtype=np.int64)).size == 0
+
+
+@given(st.integers(700_000, 1_100_000), st.integers(1, 3000), st.sampled_from(ZONES))
+def test_a_wall_index_is_the_time_on_the_wall_for_any_zone_and_season(first, count, timezone):
+    slots = np.arange(first, first + count)
+    wall = wall_index(slots, timezone)
+    for slot, found in ((slots[0], wall[0]), (slots[-1], wall[-1])):
+        local = instant_of(int(slot)).astimezone(ZoneInfo(timezone)).replace(tzinfo=UTC)
+        assert found == slot_index(local)
+
+
+def test_every_change_of_two_years_falls_on_its_slot():
+    first = slot_index(utc(2022, 1, 1))
+    slots = np.arange(first, first + 2 * 365 * 48)
+    offsets = np.diff(wall_index(slots, "Europe/London") - slots)
+    changes = [instant_of(int(slot)) for slot in slots[1:][offsets != 0]]
+    days = [(2022, 3, 27), (2022, 10, 30), (2023, 3, 26), (2023, 10, 29)]
+    assert changes == [utc(*day, 1) for day in days]
+
+
+def test_no_slots_have_no_wall_indexes():
+    assert wall_index(np.array([], dtype=np.int64), "Europe/London").size == 0
 
 
 def test_index_and_instant_are_inverse():

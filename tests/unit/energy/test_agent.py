@@ -203,7 +203,8 @@ def test_observing_asks_the_store_only_for_what_is_not_at_hand(house):
 def test_older_slots_are_observed_from_the_stored_vintages(house):
     house.ask()
     for _ in range(14):
-        house.tick(timedelta(days=1))
+        house.clock.advance(timedelta(days=1))
+        house.agent.refresh()
     _, carbon = house.agent.observed("GB-C", PRESENT - timedelta(days=5), 48)
     assert carbon.kinds_used() == (Kind.ESTIMATE,)
 

@@ -7,7 +7,7 @@ import pytest
 
 from agents.energy.client import HostBusy, HostUnreachable
 from agents.energy.feed import Fetched, Finding, Flag
-from agents.energy.live import LiveFeeds
+from agents.energy.live import STEADY, LiveFeeds
 from core.clock import ManualClock
 from core.errors import FeedInvalid, FeedUnreachable
 from core.slots import SLOT
@@ -183,9 +183,62 @@ def test_zones_that_no_feed_has_are_not_served(house):
     assert house.live.name("GB-C", "price") == "price"
 
 
-def test_the_first_source_registered_is_used_and_the_second_takes_over_when_it_is_gone(house):
+@pytest.fixture
+def two(house):
+    """A house with a second source of carbon; :meth:`after` lets it live on and says which of the two is used."""
     second = ScriptedFeed("carbon", name="second", host="second.example")
     second.value = 110.0
+    house.live = house.restarted(second)
+
+    def after(span):
+        house.clock.advance(span)
+        house.live.refresh()
+        return house.live.name("GB-C", "carbon")
+
+    house.second, house.after = second, after
+    assert after(timedelta(0)) == "carbon"
+    return house
+
+
+def test_a_source_that_fails_for_a_while_stays_in_use(two):
+    two.carbon.fault = HostUnreachable("down")
+    assert two.after(PERIOD) == "carbon"
+    assert two.live.condition("GB-C", "carbon").state == "stale"
+    assert two.after(STEADY - timedelta(minutes=2)) == "carbon"
+    two.carbon.fault = None
+    assert two.after(timedelta(minutes=8)) == "carbon"
+    assert two.live.condition("GB-C", "carbon").state == "live"
+    assert two.after(STEADY) == "carbon"
+
+
+def test_the_second_source_takes_over_from_one_that_goes_on_failing_until_that_has_been_good_as_long(two):
+    two.carbon.fault = HostUnreachable("down")
+    two.after(PERIOD)
+    assert two.after(STEADY) == "second"
+    assert set(two.carbon_of().values) == {110.0}
+    two.carbon.fault = None
+    assert two.after(STEADY) == "second"
+    assert {s.state for s in two.live.status() if s.feed == "carbon"} == {"live"}
+    assert two.after(STEADY - timedelta(minutes=1)) == "second"
+    assert two.after(timedelta(minutes=1)) == "carbon"
+
+
+def test_a_source_that_fails_again_meanwhile_has_to_be_good_anew(two):
+    two.carbon.fault = HostUnreachable("down")
+    two.after(PERIOD)
+    two.after(STEADY)
+    two.carbon.fault = None
+    assert two.after(STEADY) == "second"
+    two.carbon.fault = HostUnreachable("down")
+    assert two.after(PERIOD) == "second"
+    two.carbon.fault = None
+    assert two.after(timedelta(minutes=1)) == "second"
+    assert two.after(STEADY) == "carbon"
+
+
+def test_a_source_that_has_no_figures_left_gives_way_at_once(house):
+    house.carbon.ahead = PERIOD
+    second = ScriptedFeed("carbon", name="second", host="second.example")
     house.live = house.restarted(second)
     house.live.refresh()
     assert house.live.name("GB-C", "carbon") == "carbon"
@@ -193,11 +246,6 @@ def test_the_first_source_registered_is_used_and_the_second_takes_over_when_it_i
     house.clock.advance(PERIOD)
     house.live.refresh()
     assert house.live.name("GB-C", "carbon") == "second"
-    assert set(house.carbon_of().values) == {110.0}
-    house.carbon.fault = None
-    house.clock.advance(PERIOD)
-    house.live.refresh()
-    assert house.live.name("GB-C", "carbon") == "carbon"
 
 
 def test_two_sources_that_differ_are_noted_at_the_one_that_is_not_used(house):

@@ -1,41 +1,14 @@
-"""Local half-hours and bank holidays agree with the tables of time zones and with gov.uk's lists."""
+"""Weekdays and bank holidays agree with the calendar and with gov.uk's lists."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from core.halfhours import instant_of, slot_index
-from forecasting.wall_clock import bank_holidays, easter, is_holiday, wall_index, weekday
-
-ZONES = ("Europe/London", "America/New_York", "Asia/Singapore", "Australia/Sydney", "America/St_Johns", "UTC")
-
-
-@given(st.integers(700_000, 1_100_000), st.integers(1, 3000), st.sampled_from(ZONES))
-def test_a_wall_index_is_the_time_on_the_wall_for_any_zone_and_season(first: int, count: int, timezone: str) -> None:
-    slots = np.arange(first, first + count)
-    wall = wall_index(slots, timezone)
-    for slot, found in ((slots[0], wall[0]), (slots[-1], wall[-1])):
-        local = instant_of(int(slot)).astimezone(ZoneInfo(timezone)).replace(tzinfo=UTC)
-        assert found == slot_index(local)
-
-
-def test_every_change_of_two_years_falls_on_its_slot() -> None:
-    first = slot_index(datetime(2022, 1, 1, tzinfo=UTC))
-    slots = np.arange(first, first + 2 * 365 * 48)
-    offsets = np.diff(wall_index(slots, "Europe/London") - slots)
-    changes = [instant_of(int(slot)) for slot in slots[1:][offsets != 0]]
-    days = [(2022, 3, 27), (2022, 10, 30), (2023, 3, 26), (2023, 10, 29)]
-    assert changes == [datetime(*day, 1, tzinfo=UTC) for day in days]
-
-
-def test_no_slots_have_no_wall_indexes() -> None:
-    assert wall_index(np.array([], dtype=np.int64), "Europe/London").size == 0
+from core.halfhours import slot_index, wall_index
+from forecasting.wall_clock import bank_holidays, easter, is_holiday, weekday
 
 
 def test_the_weekday_is_that_of_the_local_day() -> None:

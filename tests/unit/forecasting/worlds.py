@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from core.halfhours import indexes, slot_index
+from core.halfhours import indexes, slot_index, wall_index
 from core.series import FloatArray
 from forecasting.history import History
-from forecasting.wall_clock import wall_index, weekday
+from forecasting.wall_clock import weekday
 
 START = datetime(2022, 1, 3, tzinfo=UTC)
 """A Monday."""

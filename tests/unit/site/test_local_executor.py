@@ -210,6 +210,17 @@ def test_what_a_command_leaves_in_the_background_ends_with_it(executor: LocalExe
     eventually(lambda: not alive(child))
 
 
+def test_what_a_command_sends_into_another_session_ends_with_it(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.start(
+        python("import subprocess as s; print(s.Popen(['sleep', '60'], stdout=s.DEVNULL, start_new_session=True).pid)"),
+        "london",
+        10,
+    )
+    assert ended(executor).exit_status == 0
+    child = int(output_tail(tmp_path, "job1"))
+    eventually(lambda: not alive(child))
+
+
 def test_cpu_seconds_are_those_of_the_command(executor: LocalExecutor) -> None:
     executor.start(python("import time\nwhile time.process_time() < 0.3: pass"), "london", 10)
     result = ended(executor)

@@ -29,7 +29,7 @@ def start(folder: Path, script: str, job_id: str = "job1") -> subprocess.Popen[b
         ["/bin/sh", "-c", script],
         start_new_session=True,
         stdout=subprocess.DEVNULL,
-        env={"PATH": os.defpath, "SLACKWATER_JOB_ID": job_id},
+        env={"PATH": os.defpath, "SLACKWATER_JOB_ID": job_id, "HOME": str(folder / "job1")},
     )
     orphans.remember(folder / "job1", process.pid)
     return process
@@ -87,6 +87,26 @@ def test_children_are_found_by_their_environment_when_the_first_process_is_gone(
     assert list(orphans.members(found, "another job")) == []
     assert orphans.end_all({"job1": found}, grace_s=1.0) == 1
     assert list(orphans.members(found, "job1")) == []
+
+
+def test_a_child_in_another_session_is_found_by_its_environment(folder: Path) -> None:
+    process = start(folder, "setsid sleep 60 & wait")
+    found = identity(folder)
+    eventually(lambda: len({os.getsid(pid) for pid in orphans.members(found, "job1")}) == 2)
+    assert orphans.end_all({"job1": found}, grace_s=1.0) == 2
+    process.wait(5)
+    assert list(orphans.members(found, "job1")) == []
+
+
+def test_a_job_of_the_same_name_in_another_folder_is_left_alone(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    process = start(folder, "sleep 60")
+    stranger = replace(identity(folder), pid=1, home=tmp_path_factory.mktemp("elsewhere") / "job1")
+    assert orphans.end_all({"job1": stranger}, grace_s=0.0) == 0
+    assert process.poll() is None
+    orphans.end_all(orphans.remembered(folder), grace_s=1.0)
+    process.wait(5)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"pid": 1}), json.dumps({"pid": "x"})])

@@ -16,9 +16,10 @@ from core.series import Kind, Series, Unit
 from core.vintage import Fetch, RawAnswer
 from store.database import MIGRATIONS, Database
 from store.jobs import JobRepository
-from store.tables import Instant, bodies
+from store.sites import SiteRepository
+from store.tables import Instant, assets, bodies
 from store.vintages import VintageRepository
-from tests.unit.store.samples import T0, a_job, slot
+from tests.unit.store.samples import T0, a_job, an_asset, slot
 
 OLD = sa.table(
     "vintages",
@@ -115,6 +116,17 @@ def test_a_database_of_the_first_version_without_answers_is_migrated(first_versi
     first_version.migrate()
     assert JobRepository(first_version).get("j1") == a_job("j1")
     assert VintageRepository(first_version).fetches() == []
+
+
+def test_assets_come_over_without_what_nobody_reads(first_version: Database) -> None:
+    asset = an_asset("rack", min_power_kw=5.0, flexibility_type="pausable")
+    said = {"is_deferrable": True, "is_throttlable": False, "hourly_cost_gbp": 2.5}
+    with first_version.writing() as connection:
+        connection.execute(
+            sa.insert(assets).values(asset_id="rack", document={**asset.model_dump(mode="json"), **said})
+        )
+    first_version.migrate()
+    assert SiteRepository(first_version).assets() == [asset]
 
 
 def test_more_old_answers_than_a_batch_come_over(first_version: Database) -> None:

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from agents.energy.build import build_energy
 from agents.energy.zones import ZONES
 from agents.job.agent import JobAgent
 from agents.job.arrivals import ExpectedLoad
+from agents.quotes.quote import Offer, Point, Quote
 from agents.site.agent import SiteAgent
+from agents.standing import Waiting
 from audit.log import AuditLog
 from beckn.desk import FlexibilityDesk
 from core.clock import ManualClock
-from core.errors import Conflict, LogUnavailable, NotFound, StoreUnavailable
+from core.errors import Conflict, InputError, LogUnavailable, NotFound, StoreUnavailable, Unavailable
 from core.job import TRANSITIONS, Job, JobRequest, JobStatus
 from core.ledger import Booking, Leg, SlotEntry, TickRecord, Totals
 from core.score import Score
@@ -286,25 +288,36 @@ def standing_of(site_ids: Sequence[str], tick: TickRecord | None = None, slots: 
     )
 
 
-@dataclass(frozen=True)
-class FakeWindow:
-    site_id: str
-    start: datetime
-    end: datetime
-    cost_gbp: float
-    carbon_kg: float
-    kinds: tuple[str, ...]
-    cost_low_gbp: float
-    cost_high_gbp: float
-    carbon_low_kg: float
-    carbon_high_kg: float
+def offer_of(start: datetime, site_id: str = "norway", **changes: Any) -> Offer:
+    """An hour at 10 kW for a pound."""
+    offer = Offer(
+        site_id=site_id,
+        start=start,
+        end=start + 2 * SLOT,
+        runs=((start, start + 2 * SLOT, 10.0),),
+        energy_kwh=11.0,
+        cost_gbp=1.0,
+        pause_gbp=0.0,
+        carbon_kg=0.5,
+        carbon_gbp=0.05,
+        scarcity_gbp=0.0,
+        cost_low_gbp=1.0,
+        cost_high_gbp=1.0,
+        carbon_low_kg=0.5,
+        carbon_high_kg=0.5,
+        kinds=("forecast",),
+        stress=None,
+    )
+    return replace(offer, **changes)
 
 
-@dataclass(frozen=True)
-class FakePreview:
-    now: FakeWindow | None
-    best: FakeWindow | None
-    reason: str | None
+def point_of(deadline: datetime, offer: Offer | None, now: Offer | None, **changes: Any) -> Point:
+    """What ``offer`` saves by ``deadline`` against ``now``."""
+    patience_h = max(0.0, (deadline - now.end) / timedelta(hours=1)) if now is not None else 0.0
+    if offer is None:
+        return Point(deadline, patience_h, None, None, None, "no site has room enough by then", "Wait longer.")
+    saved = (None, None) if now is None else (now.cost_gbp - offer.cost_gbp, now.carbon_kg - offer.carbon_kg)
+    return replace(Point(deadline, patience_h, offer, *saved), **changes)
 
 
 @dataclass
@@ -328,12 +341,18 @@ class FakeLoop:
         self.requested: list[str] = []
         self.outcome = "planned"
         self.full = False
+        self.unplanned = False
         self.arrivals: tuple[ExpectedLoad, ...] = ()
         self.plan = standing_of([site.site_id for site in sites.sites()])
         self.state = FakeStatus()
+        self.room: dict[str, Waiting] = {}
+        self.refusal: InputError | None = None
 
     def request_tick(self, trigger: str) -> None:
         self.requested.append(trigger)
+
+    def waiting(self, job_id: str) -> Waiting | None:
+        return self.room.get(job_id)
 
     def tick(self, trigger: str) -> TickRecord:
         waiting, _ = self.jobs.find(statuses=[JobStatus.PENDING])
@@ -389,11 +408,21 @@ class FakeLoop:
     def expected(self) -> tuple[ExpectedLoad, ...]:
         return self.arrivals
 
-    def preview(self, request: JobRequest) -> FakePreview:
+    def quote(self, request: JobRequest, deadlines: Sequence[datetime] | None = None) -> Quote:
+        """Two pounds at once in London, one for whoever waits a night in Norway."""
+        if self.unplanned:
+            raise Unavailable("no plan is in force here to quote against", remedy="Ask again.")
+        if self.refusal is not None:
+            raise self.refusal
         start = slot_floor(self.clock.now()) + SLOT
-        now = FakeWindow("london", start, start + SLOT, 2.0, 1.0, ("forecast",), 1.8, 2.5, 0.9, 1.2)
-        best = replace(now, site_id="norway", cost_gbp=1.0, cost_low_gbp=1.0, cost_high_gbp=1.0)
-        return FakePreview(now, best, None)
+        wide = {"cost_low_gbp": 1.8, "cost_high_gbp": 2.5, "carbon_low_kg": 0.9, "carbon_high_kg": 1.2}
+        now = offer_of(start, "london", cost_gbp=2.0, carbon_kg=1.0, **wide)
+        night = offer_of(start + 24 * SLOT)
+        asked = sorted({*(deadlines or (now.end, night.end)), request.latest_finish})
+        points = {at: point_of(at, night if at >= night.end else now, now) for at in asked}
+        wanted = deadlines or asked
+        tick = TickRecord("t-1", "schedule", start, start, "planned", "")
+        return Quote(start, tick, 100.0, now, tuple(points[at] for at in wanted), points[request.latest_finish])
 
 
 class FakeDispatcher:

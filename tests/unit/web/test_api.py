@@ -159,14 +159,33 @@ def test_output_is_shown(client: FlaskClient, job_id: str) -> None:
     assert client.get(f"/api/jobs/{job_id}/output").get_json()["output"] == "epoch 1\n"
 
 
-def test_a_preview_stores_nothing(client: FlaskClient, house: House, request_body: dict[str, Any]) -> None:
-    preview = client.post("/api/preview", json=request_body).get_json()
-    assert (preview["now"]["cost_gbp"], preview["best"]["cost_gbp"]) == (2.0, 1.0)
-    assert preview["best"]["kinds"] == ["forecast"]
-    assert (preview["now"]["cost_low_gbp"], preview["now"]["cost_high_gbp"]) == (1.8, 2.5)
-    assert (preview["now"]["carbon_low_kg"], preview["now"]["carbon_high_kg"]) == (0.9, 1.2)
+def test_a_quote_stores_nothing(client: FlaskClient, house: House, request_body: dict[str, Any]) -> None:
+    quote = client.post("/api/quote", json=request_body).get_json()
+    assert (quote["now"]["cost_gbp"], quote["own"]["offer"]["cost_gbp"]) == (2.0, 1.0)
+    assert (quote["now"]["cost_low_gbp"], quote["now"]["cost_high_gbp"]) == (1.8, 2.5)
+    assert (quote["now"]["carbon_low_kg"], quote["now"]["carbon_high_kg"]) == (0.9, 1.2)
+    assert quote["own"]["offer"]["runs"][0]["power_kw"] == 10.0
+    assert [point["saved_gbp"] for point in quote["points"]] == [0.0, 1.0, 1.0]
+    assert (quote["points"][0]["saved_gbp_per_h"], quote["points"][1]["saved_gbp_per_h"]) == (None, 1 / 12)
+    assert quote["own"] == quote["points"][-1]
+    assert (quote["tick_id"], quote["carbon_price_gbp_per_tonne"]) == ("t-1", 100.0)
     assert house.jobs.stored == {}
     assert house.loop.requested == []
+
+
+def test_a_quote_is_for_the_deadlines_asked(client: FlaskClient, request_body: dict[str, Any]) -> None:
+    asked = ["2026-11-20T18:00:00Z", "2026-11-21T06:00:00Z"]
+    points = client.post("/api/quote", json=request_body | {"deadlines": asked}).get_json()["points"]
+    assert [point["latest_finish"] for point in points] == asked
+
+
+def test_before_the_first_plan_there_is_no_quote(
+    client: FlaskClient, house: House, request_body: dict[str, Any]
+) -> None:
+    house.loop.unplanned = True
+    answer = client.post("/api/quote", json=request_body)
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert answer.headers["Retry-After"]
 
 
 def test_statistics_are_the_sums_of_the_jobs(client: FlaskClient, house: House, request_body: dict[str, Any]) -> None:
@@ -216,7 +235,9 @@ def test_assets_are_registered_and_changed(client: FlaskClient) -> None:
     assert client.post("/api/assets", json=body).status_code == 409
     assert client.put("/api/assets/cluster-1", json=body | {"min_power_kw": 5}).get_json()["min_power_kw"] == 5
     assert client.put("/api/assets/cluster-2", json=body).status_code == 422
-    assert client.get("/api/assets").get_json()["assets"][0]["hourly_cost_gbp"] == 0
+    assert client.get("/api/assets").get_json()["assets"] == [
+        body | {"min_power_kw": 5, "flexibility_type": "deferrable"}
+    ]
 
 
 def test_the_plan_is_sites_by_slots(client: FlaskClient, house: House) -> None:

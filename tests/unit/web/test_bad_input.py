@@ -79,6 +79,34 @@ def test_a_wrong_field_is_named_with_its_value_and_remedy(
     assert house.loop.requested == []
 
 
+@pytest.mark.parametrize(("wrong", "field", "value"), WRONG)
+def test_a_quote_refuses_what_a_submission_would_and_stores_nothing(
+    client: FlaskClient, house: House, request_body: dict[str, Any], wrong: dict[str, Any], field: str, value: Any
+) -> None:
+    house.loop.quote = lambda request, _: house.services.jobs.drafted(request)  # type: ignore[method-assign]
+    problem = problem_of(client.post("/api/quote", json=request_body | wrong), 422)
+    assert field in [error["field"] for error in problem["errors"]]
+    assert house.jobs.stored == {}
+
+
+@pytest.mark.parametrize(
+    ("deadlines", "field"),
+    [
+        ([], "deadlines"),
+        (["2026-11-21T12:00Z"] * 17, "deadlines"),
+        (["2026-11-21T12:00"], "deadlines.0"),
+        (["2026-11-21T12:00Z", "tomorrow"], "deadlines.1"),
+        ("2026-11-21T12:00Z", "deadlines"),
+        ([12], "deadlines.0"),
+    ],
+)
+def test_deadlines_that_are_no_list_of_times_are_named(
+    client: FlaskClient, request_body: dict[str, Any], deadlines: Any, field: str
+) -> None:
+    problem = problem_of(client.post("/api/quote", json=request_body | {"deadlines": deadlines}), 422)
+    assert problem["errors"][0]["field"] == field
+
+
 def test_a_missing_field_is_named(client: FlaskClient) -> None:
     problem = problem_of(client.post("/api/jobs", json={"job_name": "x"}), 422)
 

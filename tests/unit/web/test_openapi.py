@@ -20,13 +20,14 @@ from web.application import create_app
 
 ROUTES = {
     "/api/jobs": {"get", "post"},
+    "/api/jobs/draft": {"post"},
     "/api/jobs/{job_id}": {"get"},
     "/api/jobs/{job_id}/cancel": {"post"},
     "/api/jobs/{job_id}/explanation": {"get"},
     "/api/jobs/{job_id}/output": {"get"},
     "/api/jobs/{job_id}/schedule": {"post"},
     "/api/schedule-all": {"post"},
-    "/api/preview": {"post"},
+    "/api/quote": {"post"},
     "/api/assets": {"get", "post"},
     "/api/assets/{asset_id}": {"get", "put"},
     "/api/sites": {"get", "post"},

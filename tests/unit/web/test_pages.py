@@ -204,26 +204,49 @@ def test_a_form_without_its_token_is_refused(client: FlaskClient, busy: House) -
     assert len(busy.jobs.stored) == before
 
 
-def test_the_preview_is_a_panel_for_htmx_and_a_page_for_everyone_else(client: FlaskClient, busy: House) -> None:
+def test_the_quote_is_a_panel_for_htmx_and_a_page_for_everyone_else(client: FlaskClient, busy: House) -> None:
     before = len(busy.jobs.stored)
     data = fields(client, job_name="")
-    panel = client.post("/submit/preview", data=data, headers=FRAGMENT)
-    page = client.post("/submit/preview", data=data, headers=PAGE)
+    panel = client.post("/submit/quote", data=data, headers=FRAGMENT)
+    page = client.post("/submit/quote", data=data, headers=PAGE)
     assert "<html" not in panel.text
     assert "<html" in page.text
     for text in (panel.text, page.text):
-        assert "If it ran at once" in text
-        assert "saves <strong>£1.00</strong>" in text
-        assert text.count("90&nbsp;%: £1.80 to £2.50") == 1
-        assert "90&nbsp;%: £1.00" not in text
+        assert "Without waiting" in text
+        assert "£1.80 to £2.50" in text
+        assert "£1.00 to" not in text
+        assert 'Waiting until <time datetime="2026-11-21T03:30:00+00:00" data-local>Sat 03:30 UTC</time> saves' in text
+        assert '<figure class="chart patience">' in text
+    assert check(page.text).faults == []
     assert len(busy.jobs.stored) == before
 
 
-def test_an_incomplete_preview_says_what_is_missing(client: FlaskClient) -> None:
-    panel = client.post("/submit/preview", data=fields(client, latest_finish=""), headers=FRAGMENT)
+def test_a_quote_has_a_table_with_every_deadline(client: FlaskClient) -> None:
+    table = client.post("/submit/quote", data=fields(client), headers=FRAGMENT).text.split("<tbody>")[1]
+    assert table.count("<tr") == 3
+    assert table.count("your deadline") == 1
+    assert [word in table for word in ("Fri 15:30", "Sat 03:30", "Sat 12:00", "£2.00", "£1.00")] == [True] * 5
+
+
+def test_an_incomplete_quote_says_what_is_missing(client: FlaskClient) -> None:
+    panel = client.post("/submit/quote", data=fields(client, latest_finish=""), headers=FRAGMENT)
     assert panel.status_code == 200
     assert "It cannot be submitted like this" in panel.text
     assert "Latest finish" in panel.text
+
+
+def test_before_the_first_plan_the_panel_says_so_and_asks_again(client: FlaskClient, busy: House) -> None:
+    busy.loop.unplanned = True
+    panel = client.post("/submit/quote", data=fields(client), headers=FRAGMENT)
+    assert panel.status_code == 200
+    assert "Nothing can be priced yet." in panel.text
+    assert 'hx-trigger="load delay:3s"' in panel.text
+
+
+def test_a_fixed_job_gains_nothing_by_patience_and_has_no_curve(client: FlaskClient) -> None:
+    panel = client.post("/submit/quote", data=fields(client, flexibility_type="fixed"), headers=FRAGMENT)
+    assert "A fixed job does not wait" in panel.text
+    assert "<figure" not in panel.text
 
 
 def test_a_throttlable_job_takes_levels_and_a_price_cap_in_pence() -> None:
@@ -306,7 +329,9 @@ def test_a_job_that_cannot_be_placed_shows_what_would_help(client: FlaskClient, 
     pending = next(job for job in busy.jobs.stored.values() if job.status is JobStatus.PENDING)
     page = client.get(f"/jobs/{pending.job_id}", headers=PAGE).text
     assert "What would make it possible" in page
-    assert "Run in any region. Costs £1.25 more." in page
+    assert "Run at Kristiansand too" in page
+    assert "+£1.40" in page
+    assert "−1.50 kg" in page
 
 
 def test_a_loss_is_shown_with_its_sign(client: FlaskClient) -> None:

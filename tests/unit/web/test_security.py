@@ -85,7 +85,7 @@ def test_a_command_from_this_machine_is_accepted(
     assert [job.command for job in house.jobs.stored.values()] == [("python", "train.py")]
 
 
-@pytest.mark.parametrize("route", ["/api/jobs", "/api/preview"])
+@pytest.mark.parametrize("route", ["/api/jobs", "/api/quote"])
 @pytest.mark.parametrize(
     "origin",
     [

@@ -52,6 +52,24 @@ for (const form of document.querySelectorAll("form[data-kinds]")) {
   form.addEventListener("change", () => showFieldsOfKind(form));
 }
 
+// A quote names instants in UTC, as the form does; readers elsewhere see their own time too.
+function showOwnTime() {
+  const say = (iso, options) => new Intl.DateTimeFormat("en-GB", options).format(new Date(iso));
+  const clock = { hour: "2-digit", minute: "2-digit" };
+  for (const time of document.querySelectorAll("time[data-local]:not([data-told])")) {
+    time.dataset.told = "";
+    if (!new Date(time.dateTime).getTimezoneOffset()) continue;
+    time.append(` (${say(time.dateTime, { weekday: "short" })} ${say(time.dateTime, { ...clock, timeZoneName: "short" })})`);
+  }
+  for (const text of document.querySelectorAll("text[data-instant]")) {
+    text.textContent = say(text.dataset.instant, clock);
+    const zone = text.ownerSVGElement.querySelector("[data-zone]");
+    if (new Date(text.dataset.instant).getTimezoneOffset()) zone.textContent = "your time";
+  }
+}
+document.addEventListener("htmx:after:swap", showOwnTime);
+showOwnTime();
+
 // What a person opened or closed stays so when that part of the page is refreshed.
 const chosen = new Map();
 document.addEventListener("click", (event) => {

@@ -1,0 +1,202 @@
+"""The fill: from courses that nearly fit to a plan in which every job is whole and no limit is broken.
+
+Terms give way or take what is left; jobs that hold what is overdrawn go elsewhere, those with the least regret first;
+everyone may then move to what is cheaper for it and free. Where the gap is still too wide, jobs trade places (ruin and
+recreate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from agents.job.book import OUT, Shard
+from agents.policy.terms import Schedule
+from agents.rounds import Rounds, scarce
+from core.errors import PlanError
+from core.market import NOWHERE, TOLERANCE_KW, Prices
+from core.series import FloatArray, IntArray
+
+GUIDES = 12
+TRIALS_AT_ONCE = 100
+WARMTH = 3e-4
+"""a trial may be this share of the objective worse than the plan it is made from, at the beginning"""
+SWEEPS = 2
+REGRETS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""shares of a usual job's cost"""
+
+
+def fill(rounds: Rounds, prices: Prices, rng: np.random.Generator) -> None:
+    """Make the courses and schedules of ``rounds`` a valid plan."""
+    recount(rounds)
+    fit_terms(rounds, prices.headroom + 1e-12)
+    _require_room(rounds)
+    for shard in rounds.book.shards:
+        _repair(rounds, shard, prices, rng)
+    for _ in range(SWEEPS):
+        for shard in rounds.book.shards:
+            _settle(rounds, shard, scarce(prices, 0.0), rng)
+    recount(rounds)
+    fit_terms(rounds, np.zeros(rounds.market.shape))
+
+
+def _require_room(rounds: Rounds) -> None:
+    """Refuse an instance whose site terms draw more than there is, whatever the jobs do."""
+    over = rounds.terms_kw() - rounds.market.headroom_kw
+    if (over > TOLERANCE_KW).any():
+        site, slot = (int(index) for index in np.unravel_index(np.argmax(over), over.shape))
+        raise PlanError(
+            f"site {site}, slot {slot}: mining that has to ramp down and a battery that has to charge draw "
+            f"{over[site, slot]:.3f} kW more than its headroom of {rounds.market.headroom_kw[site, slot]:.3f} kW",
+            remedy="Raise the headroom, or lower the mining's initial_kw or the battery's final_kwh.",
+        )
+
+
+def recount(rounds: Rounds) -> None:
+    """Own costs at the present weights, and sums without rounding."""
+    from agents.job.kernels.turns import count_anew  # brings the compiler, which only negotiations need
+
+    board = rounds.book.board(rounds.cost, rounds.market.free_prices())
+    for shard in rounds.book.shards:
+        count_anew(shard.orders, board, shard.courses)
+
+
+def fit_terms(rounds: Rounds, headroom_price: FloatArray) -> None:
+    """Schedules that fit into what the jobs leave, the first terms first, with room for what the others cannot avoid.
+
+    Where jobs overdraw, terms are asked to draw nothing, not to give: only what other terms must draw has to be given.
+    """
+    rates = rounds.rates(headroom_price)
+    least = [term.least_kw() for term in rounds.terms]
+    must = np.zeros(rounds.market.shape)
+    for term, draw_kw in zip(rounds.terms, least, strict=True):
+        must[term.site] += draw_kw
+    left = rounds.market.headroom_kw - rounds.book.drawn()[0] - must
+    if headroom_price.any():
+        left = np.maximum(left, np.minimum(0.0, rounds.market.headroom_kw - must))
+    found: list[Schedule] = []
+    for term, draw_kw in zip(rounds.terms, least, strict=True):
+        schedule = term.fit(rates[term.site], left[term.site] + draw_kw)
+        left[term.site] -= schedule.draw_kw - draw_kw
+        found.append(schedule)
+    rounds.schedules = found
+
+
+def _linked(shard: Shard) -> IntArray:
+    """All jobs, the bulkiest first, but those that come after others behind these."""
+    orders = shard.orders
+    return np.lexsort((-orders.row["bulk"], orders.row["first"] * (np.diff(orders.before_at) > 0))).astype(np.int64)
+
+
+def _repair(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Generator) -> None:
+    """Drain what is overdrawn, by ever greater regrets; who cannot go elsewhere leaves, and is asked again."""
+    from agents.job.kernels.repair import drain, make_way, part_gangs  # brings the compiler
+
+    orders, courses = shard.orders, shard.courses
+    board = rounds.hard_board(shard, prices)
+    usual = float(np.abs(courses.gbp).mean()) if len(courses.gbp) else 0.0
+    order = rng.permutation(len(orders.row)).astype(np.int64)
+    for regret in REGRETS:
+        drain(orders, order, regret * usual, board, courses)
+    out = np.zeros(len(orders.row), dtype=np.bool_)
+    make_way(orders, order[np.argsort(orders.row["bulk"][order], kind="stable")], board, courses, out)
+    part_gangs(orders, shard.members, shard.member_at, board, courses)
+    by_bulk = _linked(shard)
+    for guide in (prices, scarce(prices, 0.0)):
+        _seat(rounds, shard, by_bulk[courses.place[by_bulk] == NOWHERE], guide)
+
+
+def _seat(rounds: Rounds, shard: Shard, jobs: IntArray, prices: Prices) -> None:
+    """Ask jobs that are out in turn, single ones first, then gangs, each whole or not at all."""
+    from agents.job.kernels.repair import seat_gangs  # brings the compiler
+    from agents.job.kernels.turns import take_turns
+
+    orders, courses = shard.orders, shard.courses
+    board = rounds.hard_board(shard, prices)
+    single = jobs[orders.row["gang"][jobs] == NOWHERE]
+    take_turns(orders, single, orders.row["penalty_gbp"], board, courses)
+    if shard.gangs:
+        gang, penalty = orders.row["gang"][shard.members], orders.row["penalty_gbp"][shard.members]
+        most = np.bincount(gang, penalty, shard.gangs).astype(np.float64)
+        seat_gangs(orders, shard.members, shard.member_at, most, board, courses)
+        late = np.flatnonzero(
+            (courses.place == NOWHERE) & (orders.row["gang"] == NOWHERE) & (np.diff(orders.before_at) > 0)
+        )
+        take_turns(orders, late, orders.row["penalty_gbp"], board, courses)
+
+
+def _settle(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Generator) -> None:
+    """Everyone may move to what is cheaper and free; gangs that are out stay out, those that are in stay in."""
+    from agents.job.kernels.turns import take_turns  # brings the compiler
+
+    orders, courses = shard.orders, shard.courses
+    most = orders.row["penalty_gbp"].copy()
+    in_gang = orders.row["gang"] != NOWHERE
+    most[in_gang] = np.where(courses.place[in_gang] == NOWHERE, OUT, -OUT)
+    order = rng.permutation(len(orders.row)).astype(np.int64)
+    take_turns(orders, order, most, rounds.hard_board(shard, prices), courses)
+
+
+def trade(
+    rounds: Rounds, prices: Prices, trials: int, rng: np.random.Generator, enough: Callable[[float], bool]
+) -> None:
+    """Jobs trade places for ``trials`` or until ``enough(GBP saved)``: ruin and recreate, warm at first, then colder.
+
+    Jobs of gangs and those before or after others stay where they are.
+    """
+    saved = 0.0
+    for shard in rounds.book.shards:
+        orders = shard.orders
+        free = (orders.row["gang"] == NOWHERE) & (np.diff(orders.before_at) == 0) & (np.diff(orders.behind_at) == 0)
+        jobs = np.flatnonzero(free)
+        if not jobs.size or enough(saved):
+            continue
+        share = max(1, trials * len(shard.rows) // max(1, len(rounds.book.rows)))
+        saved += _traded(rounds, shard, jobs, prices, share, rng, _beyond(enough, saved))
+    recount(rounds)
+    fit_terms(rounds, np.zeros(rounds.market.shape))
+
+
+def _beyond(enough: Callable[[float], bool], saved: float) -> Callable[[float], bool]:
+    """The same question when ``saved`` GBP are saved already."""
+    return lambda more: enough(saved + more)
+
+
+def _traded(
+    rounds: Rounds,
+    shard: Shard,
+    jobs: IntArray,
+    prices: Prices,
+    trials: int,
+    rng: np.random.Generator,
+    enough: Callable[[float], bool],
+) -> float:
+    """Trials among ``jobs`` of a shard; the best plan seen is put in force. Returns what it saves, in GBP."""
+    from agents.job.kernels.trades import Scene, State, trade  # brings the compiler
+
+    orders, courses = shard.orders, shard.courses
+    board = rounds.hard_board(shard, replace(prices, headroom=np.zeros_like(prices.headroom)))
+    weights = prices.headroom + 0.05 * prices.headroom.mean() + 1e-9
+    scene = Scene(orders, jobs, board, _guides(prices, rng), np.cumsum(weights.ravel()) / weights.sum())
+    at_first = float(np.where(courses.place == NOWHERE, orders.row["penalty_gbp"], courses.gbp)[jobs].sum())
+    present = np.array([at_first, at_first + float(prices.carbon @ courses.kg)])
+    changed = np.zeros(len(orders.row), dtype=np.bool_)
+    state = State(courses, courses.place.copy(), courses.level.copy(), changed, present, present.copy())
+    warmth = WARMTH * abs(at_first) * np.linspace(1.0, 0.0, trials) ** 2
+    for start in range(0, trials, TRIALS_AT_ONCE):
+        trade(scene, state, warmth[start : start + TRIALS_AT_ONCE], int(rng.integers(2**31)))
+        if enough(at_first - float(state.least_gbp[0])):
+            break
+    shard.courses = courses._replace(place=state.best_place, level=state.best_level)
+    recount(rounds)
+    return at_first - float(state.least_gbp[0])
+
+
+def _guides(prices: Prices, rng: np.random.Generator) -> FloatArray:
+    """(G, S, T) prices of headroom to recreate at: none, the given ones, and the given ones in error."""
+    made = [np.zeros_like(prices.headroom), prices.headroom]
+    for scale in rng.uniform(0.5, 1.2, GUIDES - len(made)).tolist():
+        made.append(scale * rng.lognormal(0.0, 0.08, prices.headroom.shape) * prices.headroom)
+    return np.array(made)

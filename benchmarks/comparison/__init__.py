@@ -1,0 +1,1 @@
+"""Runs the planner and its peers on the same instances, has every plan judged, and writes the page."""

@@ -1,0 +1,1 @@
+"""Adapters: each runs in a peer's own environment, reads an instance file and writes a plan file."""

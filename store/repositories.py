@@ -1,0 +1,44 @@
+"""Everything that is stored, in one database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from store.bookings import BookingRepository
+from store.database import Database
+from store.jobs import JobRepository
+from store.ledger import LedgerRepository
+from store.scores import ScoreRepository
+from store.sites import SiteRepository
+from store.ticks import TickRepository
+from store.vintages import VintageRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """A database and what it holds."""
+
+    database: Database
+    sites: SiteRepository
+    jobs: JobRepository
+    ledger: LedgerRepository
+    ticks: TickRepository
+    bookings: BookingRepository
+    vintages: VintageRepository
+    scores: ScoreRepository
+
+    @classmethod
+    def at(cls, url: str) -> Repositories:
+        """Those of the database at ``url``, brought up to date."""
+        database = Database(url)
+        database.migrate()
+        return cls(
+            database=database,
+            sites=SiteRepository(database),
+            jobs=JobRepository(database),
+            ledger=LedgerRepository(database),
+            ticks=TickRepository(database),
+            bookings=BookingRepository(database),
+            vintages=VintageRepository(database),
+            scores=ScoreRepository(database),
+        )

@@ -1,0 +1,1 @@
+"""Tests of what runs, measures and shows the comparison."""

@@ -1,0 +1,1 @@
+"""Tests of the peers and of the adapters to them."""

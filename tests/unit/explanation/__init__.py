@@ -1,0 +1,1 @@
+"""Explanations, held against slow and plain answers."""

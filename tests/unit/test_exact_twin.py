@@ -1,0 +1,44 @@
+"""In random worlds of every kind plans are valid, and the exact optimum lies between their bound and their cost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agents.negotiation import Effort, negotiate, warm_up
+from benchmarks import exact, referee
+from tests.worlds import world
+
+QUICK, MANY = 80, 3000
+EFFORT = Effort(time_limit_s=10, target_gap=0.01, trials_a_job=20)
+EXACT_LIMIT_S = 2.0
+"""where the optimum takes longer, the best plan and the bound found so far stand for it"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    warm_up()
+
+
+def hold(seed: int) -> None:
+    """Plan one world and compare."""
+    instance = world(seed)
+    plan = negotiate(instance, seed, EFFORT).plan
+    as_file = json.loads(instance.model_dump_json(exclude_none=True))
+    best = exact.solve(as_file, time_limit_s=EXACT_LIMIT_S)
+    rounding = 1e-6 * max(1.0, abs(best.objective_gbp))
+    assert referee.judge(as_file, plan.model_dump(mode="json")).violations == ()
+    assert plan.objective_gbp >= best.bound_gbp - rounding
+    assert best.objective_gbp >= plan.bound_gbp - rounding
+
+
+@pytest.mark.parametrize("seed", range(QUICK))
+def test_the_optimum_lies_between_the_bound_and_the_plan(seed: int) -> None:
+    hold(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(QUICK, QUICK + MANY))
+def test_the_optimum_lies_between_the_bound_and_the_plan_in_many_worlds(seed: int) -> None:
+    hold(seed)
