@@ -121,6 +121,7 @@ def _terms(settings: Settings) -> Terms:
     """What the operator has set for every tick."""
     from agents.negotiation import Effort
     from agents.tick import Terms
+    from core.instance import Risk
 
     return Terms(
         carbon_price_gbp_per_tonne=settings.carbon_price_gbp_per_tonne,
@@ -130,6 +131,8 @@ def _terms(settings: Settings) -> Terms:
         keep_answers_days=settings.keep_answers_days,
         reserve_for_spikes=settings.reserve_for_spikes,
         move_cost_gbp=settings.move_cost_gbp,
+        risk=Risk(level=settings.risk_level, weight=settings.risk_weight) if settings.risk_weight > 0 else None,
+        scenarios=settings.risk_scenarios,
     )
 
 

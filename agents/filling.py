@@ -13,11 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from agents.job.book import OUT, Shard
+from agents.job.orders import Board
 from agents.policy.terms import Schedule
 from agents.rounds import Rounds, scarce
 from core.errors import PlanError
 from core.market import NOWHERE, TOLERANCE_KW, Prices
-from core.series import FloatArray, IntArray
+from core.series import BoolArray, FloatArray, IntArray
 
 GUIDES = 12
 TRIALS_AT_ONCE = 100
@@ -28,14 +29,27 @@ REGRETS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """shares of a usual job's cost"""
 
 
-def fill(rounds: Rounds, prices: Prices, rng: np.random.Generator) -> None:
-    """Make the courses and schedules of ``rounds`` a valid plan."""
+def stand(rounds: Rounds, prices: Prices) -> None:
+    """Jobs take up their standing courses where these still fit, beside what site terms draw at ``prices``; the others
+    take a turn, as in a last round."""
+    from agents.job.kernels.repair import part_gangs, resume  # brings the compiler, which only negotiations need
+
+    fit_terms(rounds, prices.headroom + 1e-12)
+    for shard in rounds.book.shards:
+        board = rounds.hard_board(shard, prices)
+        resume(shard.orders, _linked(shard), board, shard.courses)
+        part_gangs(shard.orders, shard.members, shard.member_at, board, shard.courses)
+    rounds.turns_of_the_others()
+
+
+def fill(rounds: Rounds, prices: Prices, rng: np.random.Generator, sweeps: int = SWEEPS) -> None:
+    """Make the courses and schedules of ``rounds`` a valid plan; then everyone may move, ``sweeps`` times."""
     recount(rounds)
     fit_terms(rounds, prices.headroom + 1e-12)
     _require_room(rounds)
     for shard in rounds.book.shards:
         _repair(rounds, shard, prices, rng)
-    for _ in range(SWEEPS):
+    for _ in range(sweeps):
         for shard in rounds.book.shards:
             _settle(rounds, shard, scarce(prices, 0.0), rng)
     recount(rounds)
@@ -91,21 +105,41 @@ def _linked(shard: Shard) -> IntArray:
 
 
 def _repair(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Generator) -> None:
-    """Drain what is overdrawn, by ever greater regrets; who cannot go elsewhere leaves, and is asked again."""
-    from agents.job.kernels.repair import drain, make_way, part_gangs  # brings the compiler
+    """Make room where it is overdrawn; who had to leave is asked again."""
+    if not rounds.fits():
+        make_room(rounds, shard, prices, rng)
+    by_bulk = _linked(shard)
+    for guide in (prices, scarce(prices, 0.0)):
+        _seat(rounds, shard, by_bulk[shard.courses.place[by_bulk] == NOWHERE], guide)
+
+
+def make_room(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Generator) -> None:
+    """Drain what is overdrawn, by ever greater regrets; who cannot go elsewhere leaves."""
+    from agents.job.kernels.repair import (
+        drain,
+        make_way,
+        part_gangs,
+    )  # brings the compiler, which only negotiations need
 
     orders, courses = shard.orders, shard.courses
     board = rounds.hard_board(shard, prices)
     usual = float(np.abs(courses.gbp).mean()) if len(courses.gbp) else 0.0
-    order = rng.permutation(len(orders.row)).astype(np.int64)
+    order = rng.permutation(np.flatnonzero(_in_the_way(rounds, shard, board))).astype(np.int64)
     for regret in REGRETS:
         drain(orders, order, regret * usual, board, courses)
     out = np.zeros(len(orders.row), dtype=np.bool_)
     make_way(orders, order[np.argsort(orders.row["bulk"][order], kind="stable")], board, courses, out)
     part_gangs(orders, shard.members, shard.member_at, board, courses)
-    by_bulk = _linked(shard)
-    for guide in (prices, scarce(prices, 0.0)):
-        _seat(rounds, shard, by_bulk[courses.place[by_bulk] == NOWHERE], guide)
+
+
+def _in_the_way(rounds: Rounds, shard: Shard, board: Board) -> BoolArray:
+    """(J,): may hold some of what is overdrawn on a hard board."""
+    courses, site = shard.courses, rounds.market.place_site
+    if (courses.kg > board.carbon_room).any():
+        return np.asarray(courses.place != NOWHERE)
+    over = (courses.load_kw > board.headroom_room + TOLERANCE_KW)[site]
+    over |= courses.hardware_kw > board.hardware_room + TOLERANCE_KW
+    return np.asarray(((courses.level > 0) & over[courses.place]).any(axis=1) & (courses.place != NOWHERE))
 
 
 def _seat(rounds: Rounds, shard: Shard, jobs: IntArray, prices: Prices) -> None:

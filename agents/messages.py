@@ -64,6 +64,17 @@ class EnergyQuote:
 
 
 @dataclass(frozen=True, slots=True)
+class Scenarios:
+    """From the energy agent: equally probable ways in which what it quotes may turn out.
+
+    :param price: by zone, (K, T) GBP/kWh; ``carbon`` likewise, gCO2/kWh.
+    """
+
+    price: Mapping[str, FloatArray]
+    carbon: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
 class WeatherQuote:
     """From the energy agent: outdoor conditions by site; slots without a figure are MISSING.
 

@@ -11,7 +11,10 @@ rounds and trials, and the time limit is a safety that ends them early with an h
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,20 +24,21 @@ import numpy as np
 
 from agents.clearing import cleared
 from agents.explanation.explainer import Explainer
-from agents.filling import fill, recount, trade
+from agents.filling import fill, make_room, recount, stand, trade
 from agents.job.book import JobBook
+from agents.job.courses import told
 from agents.job.crew import Crew
-from agents.job.orders import Courses, runs_of
+from agents.job.orders import Courses
 from agents.messages import Award, Counter, RoundSummary
 from agents.policy.certificate import gap
 from agents.policy.risk import RiskWeights
 from agents.policy.terms import Schedule, terms_of
 from agents.rounds import Deadline, Rounds, Settled
 from agents.standstill import settled_courses
-from core.instance import Instance, JobInstance, SiteInstance
+from core.instance import Instance, JobInstance, SiteInstance, SitePrices
 from core.job import Level
 from core.market import NOWHERE, Market, Prices
-from core.plan import Assignment, Plan, SitePower, SitePrices, Unserved
+from core.plan import Assignment, Plan, SitePower, Unserved
 
 JOB_ROUNDS = 240_000
 FEWEST_AND_MOST = (16, 120)
@@ -80,7 +84,7 @@ class Outcome:
 class Negotiation:
     """One negotiation over one instance."""
 
-    def __init__(self, instance: Instance, seed: int, effort: Effort, crew: Crew, prices: Prices | None = None) -> None:
+    def __init__(self, instance: Instance, seed: int, effort: Effort, crew: Crew) -> None:
         self.instance = instance
         self.seed = seed
         self.effort = effort
@@ -94,21 +98,33 @@ class Negotiation:
         risk = RiskWeights(whole.probability, instance.risk)
         book = JobBook(instance, market, free, crew, effort.shards)
         settled = Settled(self.frozen.energy_gbp, self.frozen.other_gbp)
-        self.rounds = Rounds(market, book, terms_of(instance, market), risk, settled, self._rng, prices)
+        opening = market.opening_prices(instance)
+        self.rounds = Rounds(market, book, terms_of(instance, market), risk, settled, self._rng, opening)
         if not risk.moves:
             book.know_places(self.rounds.cost)
         self._kept: tuple[float, list[Courses], list[Schedule]] | None = None
 
     def run(self) -> None:
         """Negotiate; the courses and schedules of ``rounds`` are the plan then."""
-        self._price_rounds()
-        fill(self.rounds, self.rounds.announced.best, self._rng)
+        if self.instance.opening:
+            self._stand()
+        if self._kept is None or not self._enough():
+            self._price_rounds()
+            fill(self.rounds, self.rounds.announced.best, self._rng)
+            self._keep_best()
+        if len(self.rounds.book.rows) and not self._enough():
+            if len(self.rounds.book.rows) <= CLEARING_JOBS:
+                cleared(self.rounds, self._deadline)
+            self._trade()
+        self._restore()
+
+    def _stand(self) -> None:
+        """The standing plan at its own prices, with what is new seated: mostly that is as good as a new one."""
+        self.rounds.prove()
+        stand(self.rounds, self.rounds.announced.best)
+        fill(self.rounds, self.rounds.announced.best, self._rng, sweeps=1)
         self._keep_best()
-        if self._enough() or not len(self.rounds.book.rows):
-            return
-        if len(self.rounds.book.rows) <= CLEARING_JOBS:
-            cleared(self.rounds, self._deadline)
-        self._trade()
+        self.rounds.note(self.rounds.objective_gbp())
 
     @property
     def gap(self) -> float:
@@ -150,7 +166,6 @@ class Negotiation:
         if jobs <= TRADING_JOBS and not self._enough():
             trade(self.rounds, self.rounds.announced.best, trials, self._rng, self._enough)
             self._keep_best()
-        self._restore()
 
     def _keep_best(self) -> None:
         objective = self.rounds.objective_gbp()
@@ -194,14 +209,13 @@ class Negotiation:
         """The served jobs in the order of the instance, and after them what is frozen."""
         found: dict[int, Assignment] = {}
         sites = [site.id for site in self.instance.sites]
-        at = self.rounds.market.place_site.tolist()
+        at = self.rounds.market.place_site
         for shard in self.rounds.book.shards:
-            rows = self.rounds.book.rows[shard.rows]
-            for own in np.flatnonzero(shard.courses.place != NOWHERE).tolist():
-                row = int(rows[own])
-                runs = runs_of(shard.courses.level[own], shard.orders.level_kw[own])
-                site = sites[at[int(shard.courses.place[own])]]
-                found[row] = Assignment(job=self.instance.jobs[row].id, site=site, runs=runs)
+            own = np.flatnonzero(shard.courses.place != NOWHERE)
+            every = told(shard.courses.level[own], shard.orders.level_kw[own])
+            rows, where = self.rounds.book.rows[shard.rows[own]].tolist(), at[shard.courses.place[own]].tolist()
+            for row, site, runs in zip(rows, where, every, strict=True):
+                found[row] = Assignment.model_construct(job=self.instance.jobs[row].id, site=sites[site], runs=runs)
         held = (Assignment(job=f.job, site=f.site, runs=f.runs) for f in self.instance.frozen)
         return (*(found[row] for row in sorted(found)), *held)
 
@@ -244,29 +258,44 @@ def warm_up() -> None:
     job = JobInstance.model_validate(common | {"id": "", "kind": "elastic", "levels": levels, "work": 1, "gang": ""})
     start = datetime(2000, 1, 1, tzinfo=UTC)
     free = job.model_copy(update={"id": "1", "gang": None})
-    tiny = Instance(name="", start=start, slots=2, carbon_price_gbp_per_tonne=0, sites=(site,), jobs=(job, free))
-    negotiation = Negotiation(tiny, 0, Effort(), Crew())
+    tiny = Instance(
+        name="",
+        start=start,
+        slots=2,
+        carbon_price_gbp_per_tonne=0,
+        sites=(site,),
+        jobs=(job, free),
+        opening=(SitePrices(site="", headroom_gbp_per_kw_slot=(0, 0)),),
+    )
+    negotiation = Negotiation(tiny, 0, Effort(target_gap=-1.0), Crew())
     negotiation.run()
-    trade(negotiation.rounds, negotiation.rounds.announced.best, 1, np.random.default_rng(0), lambda _: False)
+    rounds, rng = negotiation.rounds, np.random.default_rng(0)
+    make_room(rounds, rounds.book.shards[0], rounds.announced.best, rng)
+    trade(rounds, rounds.announced.best, 1, rng, lambda _: False)
 
 
-def negotiate(
-    instance: Instance,
-    seed: int = 0,
-    effort: Effort | None = None,
-    crew: Crew | None = None,
-    prices: Prices | None = None,
-) -> Outcome:
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Garbage is not looked for: a negotiation leaves none in circles, and a million jobs take long to look through."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def negotiate(instance: Instance, seed: int = 0, effort: Effort | None = None, crew: Crew | None = None) -> Outcome:
     """Negotiate a plan for ``instance``: whole jobs, a proven bound, and a reason for every job left out.
 
     :param crew: who works on it; by default this thread, with others beside it where there are several shards.
-    :param prices: where to begin: those of a similar instance save rounds.
     """
     warm_up()
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        negotiation = Negotiation(instance, seed, effort or Effort(), crew or Crew(threads), prices)
+    with ThreadPoolExecutor(os.cpu_count()) as threads, _no_collection():
+        negotiation = Negotiation(instance, seed, effort or Effort(), crew or Crew(threads))
         negotiation.run()
-    plan = negotiation.plan()
+        plan = negotiation.plan()
     awards = tuple(Award(made.job, made.site, made.runs) for made in plan.assignments)
     left_out = Explainer(instance, plan).refuse() if plan.unserved else ()
     counters = tuple(Counter(left.job, left.reason, left.counter_offers) for left in left_out)

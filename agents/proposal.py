@@ -14,8 +14,8 @@ from datetime import datetime
 import numpy as np
 
 from agents.job.demand import Demand, committed_rows, demand
-from agents.messages import CapacityQuote, EnergyQuote
-from core.instance import Course, Instance, SiteInstance
+from agents.messages import CapacityQuote, EnergyQuote, Scenarios
+from core.instance import Course, Instance, Risk, Scenario, SiteInstance, SitePrices
 from core.job import Job
 from core.ledger import Booking, Leg, SlotEntry
 from core.series import BoolArray, FloatArray, Kind, KindArray
@@ -204,18 +204,51 @@ def worth_between(figures: Figures, site: int, runs: Sequence[tuple[int, int, fl
     )
 
 
-def instance_of(figures: Figures, wanted: Mapping[str, Demand], carbon_price_gbp_per_tonne: float) -> Instance:
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """What a plan is judged by besides the quotes.
+
+    :param risk: how much bad outcomes count, over ``scenarios``; None: the plan is made for what is quoted.
+    :param opening: prices of scarcity to begin at.
+    """
+
+    carbon_price_gbp_per_tonne: float
+    risk: Risk | None = None
+    scenarios: Scenarios | None = None
+    opening: tuple[SitePrices, ...] = ()
+
+
+def instance_of(figures: Figures, wanted: Mapping[str, Demand], stakes: Stakes) -> Instance:
     """The instance file of one tick. Headroom always covers what is frozen: the site has promised it."""
     frozen = [demand.frozen for demand in wanted.values() if demand.frozen is not None]
     headroom = np.maximum(figures.unsold_kw, drawn_kw(frozen, figures))
+    rows = np.flatnonzero(figures.priced).tolist()
+    known = {figures.site_ids[row] for row in rows}
     return Instance(
         name=f"tick {format_utc(figures.start)}",
         start=figures.start,
         slots=figures.slots,
-        carbon_price_gbp_per_tonne=carbon_price_gbp_per_tonne,
-        sites=tuple(_site(figures, headroom, row) for row in np.flatnonzero(figures.priced).tolist()),
+        carbon_price_gbp_per_tonne=stakes.carbon_price_gbp_per_tonne,
+        sites=tuple(_site(figures, headroom, row) for row in rows),
         jobs=tuple(demand.instance for demand in wanted.values() if demand.instance is not None),
         frozen=tuple(frozen),
+        scenarios=_scenarios(figures, rows, stakes.scenarios) if stakes.scenarios is not None else (),
+        risk=stakes.risk,
+        opening=tuple(prices for prices in stakes.opening if prices.site in known),
+    )
+
+
+def _scenarios(figures: Figures, rows: Sequence[int], drawn: Scenarios) -> tuple[Scenario, ...]:
+    """Each scenario by site, for the sites in the instance."""
+    zones = {figures.site_ids[row]: figures.zones[row] for row in rows}
+    count = max((len(drawn.price[zone]) for zone in zones.values()), default=0)
+    return tuple(
+        Scenario(
+            probability=1 / count,
+            price_gbp_per_kwh={site: _rounded(drawn.price[zone][number]) for site, zone in zones.items()},
+            carbon_g_per_kwh={site: _rounded(drawn.carbon[zone][number]) for site, zone in zones.items()},
+        )
+        for number in range(count)
     )
 
 

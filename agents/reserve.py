@@ -15,7 +15,7 @@ from loguru import logger
 from agents.job.arrivals import ExpectedLoad
 from agents.job.demand import VALUE_GBP_PER_KWH
 from agents.negotiation import Effort
-from agents.proposal import Figures, drawn_kw, instance_of
+from agents.proposal import Figures, Stakes, drawn_kw, instance_of
 from agents.solver import Solver
 from core.errors import PlanError
 from core.instance import Instance, JobInstance
@@ -42,7 +42,7 @@ def reserved_kw(
     bidders = bidders_of(expected, figures)
     if not bidders:
         return kept
-    instance = instance_of(figures, {}, carbon_price_gbp_per_tonne)
+    instance = instance_of(figures, {}, Stakes(carbon_price_gbp_per_tonne))
     residual = np.maximum(0.0, figures.unsold_kw - drawn_kw(planned, figures))
     room = dict(zip(figures.site_ids, residual.tolist(), strict=True))
     sites = tuple(site.model_copy(update={"headroom_kw": tuple(room[site.id])}) for site in instance.sites)

@@ -60,13 +60,13 @@ class Rounds:
         risk: RiskWeights,
         settled: Settled,
         rng: np.random.Generator,
-        prices: Prices | None = None,
+        opening: Prices,
     ) -> None:
         self.market, self.book, self.terms, self.risk, self.settled = market, book, tuple(terms), risk, settled
         self.summaries: list[RoundSummary] = []
         self._rng = rng
         dearest = max((shard_dearest(shard) for shard in book.shards if len(shard.rows)), default=1.0)
-        self.announced = PriceRounds.start(market, dearest, prices)
+        self.announced = PriceRounds.start(market, dearest, opening)
         free = self.rates(self.announced.prices.headroom)
         self.schedules: list[Schedule] = [term.respond(free[term.site]) for term in self.terms]
         self.most_gbp: list[FloatArray] = book.ceilings([shard.orders.row["penalty_gbp"] * 0 for shard in book.shards])
@@ -95,6 +95,10 @@ class Rounds:
         self._answers_of_terms(progress)
         self.risk.observe(self.energy_gbp())
         self.announced.move(self._over(), self.risk.weights, progress)
+
+    def turns_of_the_others(self) -> None:
+        """Jobs that are out take a turn as in a last round; prices stay."""
+        self.book.take_turns(self._boards(1.0), self.most_gbp, self._rng, only_out=True)
 
     def prove(self, keep: bool = False) -> list[Courses]:
         """Prove the bound at the present prices; whether gangs are better served is decided anew from the answers.

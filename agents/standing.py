@@ -11,10 +11,11 @@ import numpy as np
 from agents.explanation.explainer import Explainer
 from agents.proposal import Figures
 from core.explanation import Eta
+from core.instance import SitePrices
 from core.ledger import TickRecord
 from core.plan import Plan
 from core.series import FloatArray, KindArray
-from core.slots import SLOT
+from core.slots import SLOT, slots_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,21 @@ def standing_of(
         carbon_ends=(figures.carbon_low_g_per_kwh, figures.carbon_high_g_per_kwh),
         prices_gbp_per_kw_slot=prices,
         tick=tick,
+    )
+
+
+def opening_of(plan: StandingPlan | None, figures: Figures) -> tuple[SitePrices, ...]:
+    """The prices that a plan stands at, for the slots of ``figures``; beyond its last slot headroom is free."""
+    if plan is None or plan.tick is None:
+        return ()
+    passed = slots_between(plan.start, figures.start)
+    found = []
+    for prices in plan.prices_gbp_per_kw_slot:
+        left = prices[max(0, passed) :][: figures.slots]
+        found.append(np.concatenate([left, np.zeros(figures.slots - left.size)]))
+    return tuple(
+        SitePrices(site=site, headroom_gbp_per_kw_slot=tuple(prices.tolist()))
+        for site, prices in zip(plan.site_ids, found, strict=True)
     )
 
 

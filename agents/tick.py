@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agents.energy.agent import EnergyAgent
+from agents.energy.scenarios import drawn
 from agents.evidence import Facts, award_body, refusal_body, round_body
 from agents.explanation.explainer import Explainer
 from agents.job.agent import JobAgent
@@ -23,20 +24,20 @@ from agents.job.arrivals import ArrivalForecaster, ExpectedLoad
 from agents.job.demand import Demand
 from agents.messages import Award, Counter, EnergyQuote, with_weather
 from agents.negotiation import Effort, Outcome
-from agents.proposal import Figures, demands, figures, instance_of, planned_kw, rows_of, worth_between
+from agents.proposal import Figures, Stakes, demands, figures, instance_of, planned_kw, rows_of, worth_between
 from agents.quotes.book import WEEK, QuoteBook, Week
 from agents.reckoning import Reckoning
 from agents.reserve import reserved_kw
 from agents.site.agent import SiteAgent
 from agents.snapshots import Snapshots
 from agents.solver import Solver
-from agents.standing import Kept, StandingPlan, scarcity_of, standing_of
+from agents.standing import Kept, StandingPlan, opening_of, scarcity_of, standing_of
 from audit.log import AuditLog
 from audit.record import Body
 from core.clock import Clock
 from core.errors import PlanTooLate
 from core.explanation import Explanation
-from core.instance import Instance
+from core.instance import Instance, Risk
 from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry, TickRecord
 from core.plan import Assignment, Plan
@@ -73,7 +74,11 @@ class Parties:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the operator has set."""
+    """What the operator has set.
+
+    :param risk: how much bad outcomes count, over ``scenarios`` drawn at each tick; None: plans are made for what is
+        quoted, which is the mean of all scenarios.
+    """
 
     carbon_price_gbp_per_tonne: float
     seed: int
@@ -82,6 +87,8 @@ class Terms:
     keep_answers_days: float = 60.0
     reserve_for_spikes: bool = True
     move_cost_gbp: float = 0.05
+    risk: Risk | None = None
+    scenarios: int = 16
 
 
 @dataclass(slots=True)
@@ -139,7 +146,7 @@ class Tick:
                 self._put_in_force(table, Kept({}, kept), record)
                 self.explainer = None
             return record
-        instance = instance_of(table.figures, table.wanted, self._terms.carbon_price_gbp_per_tonne)
+        instance = instance_of(table.figures, table.wanted, self._stakes(table))
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
         kept = self._reserved(table, started, outcome.plan.assignments)
         explainer = Explainer(instance, outcome.plan)
@@ -149,6 +156,13 @@ class Tick:
             record = self._commit(tick_id, trigger, started, table, instance, outcome, kept)
             self.explainer = explainer
             return record
+
+    def _stakes(self, table: _Table) -> Stakes:
+        """What this tick's plan is judged by, and where its prices begin."""
+        terms = self._terms
+        scenarios = drawn(table.energy, terms.scenarios, terms.seed) if terms.risk is not None else None
+        opening = opening_of(self.standing, table.figures)
+        return Stakes(terms.carbon_price_gbp_per_tonne, terms.risk, scenarios, opening)
 
     def _reserved(self, table: _Table, now: datetime, planned: Sequence[Assignment]) -> FloatArray:
         """(S, T): room kept for expected load beside what is planned, where the operator wants that."""

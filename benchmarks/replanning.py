@@ -17,7 +17,6 @@ import numpy as np
 from agents.negotiation import Effort, negotiate, warm_up
 from benchmarks.instances.demand import MIXED, draw, draw_sites, job_rows
 from core.instance import Instance, read_instance
-from core.market import Market, Prices
 from core.plan import Plan
 from core.slots import SLOT_HOURS
 
@@ -26,6 +25,7 @@ Json = dict[str, Any]
 ARRIVALS, ALLOWED_SITES = 10, 3
 MOVE_GBP_PER_KWH = 0.005
 FIRST_LIMIT_S, AGAIN_LIMIT_S = 10.0, 0.5
+AGAIN_GAP = 0.0025
 
 
 def with_arrivals(instance: Instance, plan: Plan, arrivals: int, seed: int) -> Instance:
@@ -42,15 +42,8 @@ def with_arrivals(instance: Instance, plan: Plan, arrivals: int, seed: int) -> I
     new = job_rows(draw(rng, arrivals, instance.slots, MIXED), sites, prefix="new")
     return Instance.model_validate(
         instance.model_dump(exclude={"jobs"}, exclude_none=True)
-        | {"name": f"{instance.name}-again", "jobs": [*rows, *new]}
+        | {"name": f"{instance.name}-again", "jobs": [*rows, *new], "opening": plan.prices}
     )
-
-
-def standing(instance: Instance, plan: Plan) -> Prices:
-    """The prices of headroom that a plan stands at, for an instance at the same sites without other shared limits."""
-    market = Market.of(instance)
-    headroom = np.array([row.headroom_gbp_per_kw_slot for row in plan.prices])
-    return Prices(headroom, np.zeros(market.hardware_kw.shape), np.zeros(market.cap_kg.size), market.probability)
 
 
 def churn(before: Plan, after: Plan) -> float:
@@ -77,7 +70,7 @@ def main(arguments: list[str]) -> int:
     warm_up()
     first = negotiate(instance, 1, Effort(time_limit_s=FIRST_LIMIT_S)).plan
     again = with_arrivals(instance, first, ARRIVALS, seed=2)
-    second = negotiate(again, 1, Effort(time_limit_s=AGAIN_LIMIT_S), prices=standing(again, first)).plan
+    second = negotiate(again, 1, Effort(time_limit_s=AGAIN_LIMIT_S, target_gap=AGAIN_GAP)).plan
     options.again.write_text(again.model_dump_json(exclude_none=True))
     made: Json = second.model_dump(mode="json", exclude_none=True)
     options.plan.write_text(json.dumps(made | {"churn": churn(first, second)}))

@@ -41,6 +41,10 @@ from forecasting.history import History
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MARKER = "<!-- signals-table -->"
 CHEAPEST = 8
+LAGS = (1, 2, 4, 8, 16, 48)
+HALF_90 = 1.6449
+MOST_SHOCK = 5.0
+"""standard deviations; beyond this one price spike would decide a correlation"""
 NAIVE, SLOT_MEAN = "seasonal naive, a week before", "7-day slot mean"
 RIDGE_YEAR, RIDGE_TWO_YEARS = "plain asinh ridge, one year", "plain asinh ridge, two years"
 OWN_ALONE, OWN = "Slackwater, own history", "Slackwater, and neighbours' day-ahead prices"
@@ -61,6 +65,8 @@ class Result:
     :param inside: (issues, 7) share of outturns inside the interval.
     :param regret: (issues, 7) extra cost of the eight half-hours that the forecast says are the day's cheapest.
     :param next_day: (issues,) the same over the 24 hours from the issue, of which some are known.
+    :param shocks: for each issue its first slot and, slot by slot, by how many standard deviations of a normal error
+        within its interval the outturn was off; NaN without interval or outturn.
     """
 
     name: str
@@ -69,6 +75,7 @@ class Result:
     regret: FloatArray
     next_day: FloatArray
     fit_s: FloatArray
+    shocks: tuple[tuple[int, FloatArray], ...] = ()
 
     def means(self, measure: str) -> FloatArray:
         """(7,) or () mean over the issues that were judged."""
@@ -116,18 +123,69 @@ def _judge_day(case: Case, issue: Issue, ahead: int, found: tuple[FloatArray, ..
 
 def evaluate(case: Case, model: Model) -> Result:
     """Let ``model`` forecast each issue of ``case`` in order of time, and judge it."""
-    days, next_day = [], []
+    days, next_day, shocks = [], [], []
     for number, issue in enumerate(case.issues):
         slots = issue.days[-1] - issue.known_until
         mean, low, high = model.forecast(case, number, slots)
         nothing = np.full(slots, np.nan)
         found = (mean, nothing if low is None else low, nothing if high is None else high)
+        shocks.append((issue.known_until, _shocks(case, issue, found)))
         days.append([_judge_day(case, issue, ahead, found) for ahead in range(DAYS_AHEAD)])
         judged = issue.now >= case.first_judged and issue.now + SLOTS_PER_DAY <= case.end_judged
         next_day.append(_next_day(case, issue, mean) if judged else float("nan"))
     table = np.array(days)
     fit_s = np.array(getattr(model, "fit_s", []))
-    return Result(model.name, table[:, :, 0], table[:, :, 1], table[:, :, 2], np.array(next_day), fit_s)
+    measures = (table[:, :, 0], table[:, :, 1], table[:, :, 2])
+    return Result(model.name, *measures, np.array(next_day), fit_s, tuple(shocks))
+
+
+def _shocks(case: Case, issue: Issue, found: tuple[FloatArray, ...]) -> FloatArray:
+    mean, low, high = found
+    error = case.target.between(issue.known_until, issue.known_until + mean.size) - mean
+    half = np.where(error > 0, high - mean, mean - low)
+    return np.asarray(np.clip(HALF_90 * error / np.where(half > 0, half, np.nan), -MOST_SHOCK, MOST_SHOCK))
+
+
+def persistence(result: Result) -> list[float]:
+    """Correlation of shocks of one issue that are ``LAGS`` slots apart."""
+    found = []
+    for lag in LAGS:
+        pairs = [np.array([shock[:-lag], shock[lag:]]) for _, shock in result.shocks]
+        found.append(_correlation(np.concatenate(pairs, axis=1)))
+    return found
+
+
+def alike(one: Result, other: Result) -> float:
+    """Correlation of two results' shocks of one slot, where both were issued within twelve hours."""
+    others = dict(other.shocks)
+    pairs = []
+    for first, shock in one.shocks:
+        second = min(others, key=lambda start: abs(start - first))
+        start = max(first, second)
+        end = min(first + shock.size, second + others[second].size)
+        if abs(second - first) <= SLOTS_PER_DAY // 2:
+            pairs.append(np.array([shock[start - first : end - first], others[second][start - second : end - second]]))
+    return _correlation(np.concatenate(pairs, axis=1))
+
+
+def _correlation(pairs: FloatArray) -> float:
+    known = np.isfinite(pairs).all(axis=0)
+    return float(np.asarray(np.corrcoef(pairs[:, known]))[0, 1]) if known.sum() > 1 else float("nan")
+
+
+def hanging_together(price: Result, carbon: Result) -> list[str]:
+    """Markdown lines on how errors hang together, which is what scenarios are drawn by."""
+    lags = " | ".join(f"{lag / 2:g} h" for lag in LAGS)
+    return [
+        f"| correlation of errors that are so far apart | {lags} |",
+        "|---" + "|--:" * len(LAGS) + "|",
+        *(
+            f"| {name} | {_cells(np.array(persistence(of)), '{:.2f}')} |"
+            for name, of in (("price", price), ("carbon", carbon))
+        ),
+        "",
+        f"Errors of price and carbon in the same half-hour: correlation {alike(price, carbon):.2f}.",
+    ]
 
 
 def _alone(history: History, _: Issue) -> History:
@@ -245,7 +303,8 @@ def run(folder: Path) -> tuple[list[str], list[str]]:
     missed += shortfalls(agile_results, OWN_ALONE, (NAIVE, SLOT_MEAN), 0.0)
     missed += shortfalls(carbon_results, OWN_ALONE, (NAIVE, SLOT_MEAN), 0.0)
     missed += shortfalls(carbon_results, OWN_AFTER_PUBLISHED, (NAIVE, SLOT_MEAN), 0.0)
-    return [*report(agile, agile_results), "", *report(carbon, carbon_results), "", NOTE], missed
+    together = hanging_together(_named(agile_results, OWN), _named(carbon_results, OWN_ALONE))
+    return [*report(agile, agile_results), "", *report(carbon, carbon_results), "", *together, "", NOTE], missed
 
 
 def written(text: str, table: str) -> str:

@@ -214,6 +214,14 @@ class Frozen(Course):
     job: str
 
 
+class SitePrices(Strict):
+    """Prices of headroom, in GBP per kW at the meter held for one slot; of hardware, per IT kW."""
+
+    site: str
+    headroom_gbp_per_kw_slot: tuple[float, ...]
+    hardware_gbp_per_kw_slot: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+
+
 class Scenario(Strict):
     """One way that prices and carbon may turn out, by site id; sites that are not named keep their own figures."""
 
@@ -233,7 +241,11 @@ class Risk(Strict):
 
 
 class Instance(Strict):
-    """Everything a plan may depend on. Caps are on the carbon of all jobs, of one tenant's, of those in a region."""
+    """Everything a plan may depend on. Caps are on the carbon of all jobs, of one tenant's, of those in a region.
+
+    :ivar opening: prices at which the negotiation begins, such as those of the standing plan; sites that are not named
+        begin at none. They decide how soon a good plan is found, never which plans are valid.
+    """
 
     name: str
     start: Instant
@@ -248,6 +260,7 @@ class Instance(Strict):
     sites: tuple[SiteInstance, ...]
     jobs: tuple[JobInstance, ...]
     frozen: tuple[Frozen, ...] = ()
+    opening: tuple[SitePrices, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -268,6 +281,7 @@ class Instance(Strict):
             _check_course(f"frozen runs of job {frozen.job!r}", frozen, sites, self.slots)
         if len({frozen.job for frozen in self.frozen}) != len(self.frozen):
             raise ValueError("a job is frozen twice")
+        self._check_opening(sites)
         return self
 
     def _check_jobs(self, sites: Mapping[str, SiteInstance]) -> None:
@@ -301,6 +315,16 @@ class Instance(Strict):
                         raise ValueError(f"scenario {number} names unknown site {site!r}")
                     if len(values) != self.slots:
                         raise ValueError(f"scenario {number}, site {site!r}: {len(values)} values, {self.slots} slots")
+
+    def _check_opening(self, sites: Mapping[str, SiteInstance]) -> None:
+        for prices in self.opening:
+            if prices.site not in sites:
+                raise ValueError(f"opening prices of unknown site {prices.site!r}")
+            for values in (prices.headroom_gbp_per_kw_slot, *prices.hardware_gbp_per_kw_slot.values()):
+                if len(values) != self.slots or not all(0 <= value < math.inf for value in values):
+                    raise ValueError(
+                        f"opening prices of site {prices.site!r}: {self.slots} figures of at least 0 are due"
+                    )
 
 
 def _check_course(what: str, course: Course, sites: Mapping[str, SiteInstance], slots: int) -> None:

@@ -119,6 +119,22 @@ class Market:
             np.zeros(self.shape), np.zeros(self.hardware_kw.shape), np.zeros(self.cap_kg.shape), self.probability
         )
 
+    def opening_prices(self, instance: Instance) -> Prices:
+        """Those that the instance says to begin at; nought where it says none."""
+        prices = self.free_prices()
+        number = {site.id: row for row, site in enumerate(instance.sites)}
+        at = {
+            (int(site), name): place
+            for place, (site, name) in enumerate(zip(self.place_site, self.hardware, strict=True))
+        }
+        for opened in instance.opening:
+            site = number[opened.site]
+            prices.headroom[site] = opened.headroom_gbp_per_kw_slot
+            for name, values in opened.hardware_gbp_per_kw_slot.items():
+                if (site, name) in at:
+                    prices.hardware[at[site, name]] = values
+        return prices
+
     def less(self, draw_kw: FloatArray, hardware_kw: FloatArray, kg: FloatArray) -> Self:
         """What is left beside a draw at the meters (S, T), on hardware (P, T) and under the caps (C,)."""
         return replace(

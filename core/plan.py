@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.instance import Course, Strict
+from core.instance import Course, SitePrices, Strict
 
 
 class Assignment(Course):
@@ -43,14 +43,6 @@ class Unserved(Strict):
     job: str
     reason: str
     counter_offers: tuple[CounterOffer, ...] = ()
-
-
-class SitePrices(Strict):
-    """Prices of headroom, in GBP per kW at the meter held for one slot; of hardware, per IT kW."""
-
-    site: str
-    headroom_gbp_per_kw_slot: tuple[float, ...]
-    hardware_gbp_per_kw_slot: dict[str, tuple[float, ...]] = Field(default_factory=dict)
 
 
 class SitePower(Strict):

@@ -49,6 +49,13 @@ class Settings(BaseSettings):
     move_cost_gbp: float = Field(
         0.05, ge=0, le=1000, description="a planned job is moved only where that saves more than this"
     )
+    risk_weight: float = Field(
+        0.0, ge=0, le=1, description="share of bad outcomes in what a plan is judged by; 0: the expected cost alone"
+    )
+    risk_level: float = Field(0.9, ge=0, lt=1, description="outcomes beyond this quantile of the cost are the bad ones")
+    risk_scenarios: int = Field(
+        16, ge=2, le=200, multiple_of=2, description="scenarios of price and carbon drawn where RISK_WEIGHT is not 0"
+    )
     reserve_for_spikes: bool = Field(True, description="keep room where much flexible load is expected")
     seed: int = Field(20230301, ge=0, description="seed of every simulation and of the planner")
     sites_file: Path | None = Field(None, description="TOML file of sites; default: the 13 built in")

@@ -74,10 +74,17 @@ class Bench:
 
     @classmethod
     def build(
-        cls, folder: Path, *, sites: tuple[Site, ...] = SITES, at: datetime = START, solver: Solver | None = None
+        cls,
+        folder: Path,
+        *,
+        sites: tuple[Site, ...] = SITES,
+        at: datetime = START,
+        solver: Solver | None = None,
+        **set_to: Any,
     ) -> Bench:
         clock, solver = ManualClock(at), solver or ScriptedSolver()
-        settings = Settings(data_dir=folder, database_url=None, signals="simulated", clock_start=START, seed=7)
+        chosen = {"data_dir": folder, "database_url": None, "signals": "simulated", "clock_start": START, "seed": 7}
+        settings = Settings(**chosen | set_to)
         return cls(folder, clock, solver, app.compose(settings, clock, solver, sites))
 
     def restarted(self) -> Bench:

@@ -123,9 +123,20 @@ class JobBook:
             found.append(most)
         return found
 
-    def take_turns(self, boards: Sequence[Board], most_gbp: Sequence[FloatArray], rng: np.random.Generator) -> None:
-        """Every job's turn, shards apart, each on its own board; those that come after others follow them."""
+    def take_turns(
+        self,
+        boards: Sequence[Board],
+        most_gbp: Sequence[FloatArray],
+        rng: np.random.Generator,
+        only_out: bool = False,
+    ) -> None:
+        """Every job's turn, or that of those which are out, shards apart, each on its own board; jobs that come after
+        others follow them."""
         orders = [_shuffled(shard.orders, rng) for shard in self.shards]
+        if only_out:
+            orders = [
+                jobs[shard.courses.place[jobs] == NOWHERE] for shard, jobs in zip(self.shards, orders, strict=True)
+            ]
         found = self._crew.turns(
             [
                 (shard.orders, jobs, most, board, shard.courses)

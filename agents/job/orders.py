@@ -14,7 +14,8 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.instance import Course, Instance, JobInstance, Run
+from agents.job.courses import standing
+from core.instance import Course, Instance, JobInstance
 from core.market import NOWHERE, Market
 from core.series import FloatArray, IntArray, LevelArray
 
@@ -138,6 +139,8 @@ def orders_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -
             behind[other].append(at_row)
     places = _places_of(instance, market, jobs)
     planned = [number for number, job in enumerate(jobs) if job.planned is not None]
+    ladders = level_kw[planned], level_work[planned]
+    planned_place, planned_level = _standing(instance, market, [jobs[number] for number in planned], ladders)
     row_of = np.full(len(jobs), NOWHERE, dtype=np.int64)
     row_of[planned] = np.arange(len(planned))
     gangs = {name: number for number, name in enumerate(sorted({job.gang for job in jobs if job.gang is not None}))}
@@ -176,8 +179,8 @@ def orders_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -
         place=np.array(list(chain.from_iterable(own for own, _ in places)), dtype=np.int64),
         place_gbp=np.array(list(chain.from_iterable(gbp for _, gbp in places)), dtype=np.float64),
         place_floor=np.full(sum(len(own) for own, _ in places), -np.inf),
-        planned_place=np.array([_planned_place(jobs[number], market, instance) for number in planned], dtype=np.int64),
-        planned_level=_levels([jobs[number] for number in planned], level_kw[planned], instance.slots),
+        planned_place=planned_place,
+        planned_level=planned_level,
         before_at=_starts([len(own) for own in before]),
         before=np.array(list(chain.from_iterable(before)), dtype=np.int64),
         behind_at=_starts([len(own) for own in behind]),
@@ -185,72 +188,31 @@ def orders_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -
     )
 
 
-def levels_of(course: Course, level_kw: FloatArray, slots: int) -> LevelArray:
-    """(T,) levels of a course, each the one whose power is nearest; ``level_kw`` (L,)."""
-    level = np.zeros(slots, dtype=np.int8)
-    for start, end, power_kw in course.runs:
-        level[start:end] = 1 + int(np.argmin(np.abs(level_kw - power_kw)))
-    return level
-
-
-def runs_of(level: LevelArray, level_kw: FloatArray) -> tuple[Run, ...]:
-    """Maximal runs at one level in a row of levels (T,)."""
-    edges = np.flatnonzero(np.diff(level, prepend=0, append=0))
-    return tuple(
-        (int(start), int(end), float(level_kw[level[start] - 1]))
-        for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-        if level[start] > 0
-    )
-
-
 def place_at_site(market: Market, site: int, hardware: str | None) -> int:
     """The place of a class of hardware at a site; the site itself for none, and where it has no limit of the class."""
-    for place in np.flatnonzero(market.place_site == site).tolist():
-        if place >= len(market.site_cap) and market.hardware[place] == hardware:
-            return int(place)
-    return site
+    return _places(market).get((site, hardware), site)
 
 
-def _planned_place(job: JobInstance, market: Market, instance: Instance) -> int:
-    """The place of a standing course; ``NOWHERE`` for one that no longer does what the job asks: it cannot be kept."""
-    planned = cast(Course, job.planned)
-    if planned.site not in job.sites or not _does_the_work(job, planned):
-        return NOWHERE
-    return place_at_site(market, [site.id for site in instance.sites].index(planned.site), job.hardware)
+def _standing(
+    instance: Instance, market: Market, jobs: Sequence[JobInstance], ladders: tuple[FloatArray, FloatArray]
+) -> tuple[IntArray, LevelArray]:
+    """Places (R,) and levels (R, T) of standing courses; ``NOWHERE`` for one that cannot be kept: it no longer does
+    what the job asks, or is where the job may not be."""
+    number = {site.id: row for row, site in enumerate(instance.sites)}
+    at = _places(market)
+    does, level = standing(jobs, *ladders, instance.slots)
+    place = np.full(len(jobs), NOWHERE, dtype=np.int64)
+    for row, (job, kept) in enumerate(zip(jobs, does.tolist(), strict=True)):
+        course = cast(Course, job.planned)
+        if kept and course.site in job.sites:
+            place[row] = at.get((number[course.site], job.hardware), number[course.site])
+    return place, level
 
 
-def _does_the_work(job: JobInstance, course: Course) -> bool:
-    runs = _touching(sorted(course.runs))
-    if job.levels:
-        paces = {level.power_kw: level.work_per_slot for level in job.levels}
-        done = sum((end - start) * paces.get(power_kw, -np.inf) for start, end, power_kw in course.runs)
-        return bool(done >= (job.work or 0.0) * (1 - 1e-9) - 1e-9)
-    lengths = [end - start for start, end, _ in runs]
-    restart, least = job.restart_slots or 0, job.min_run_slots or 1
-    pauses = len(runs) - 1
-    return (
-        all(power_kw == job.power_kw for _, _, power_kw in runs)
-        and sum(lengths) == (job.duration_slots or 0) + restart * pauses
-        and (pauses == 0 or job.kind == "pausable")
-        and (job.max_pauses is None or pauses <= job.max_pauses)
-        and all(length >= least and (number == 0 or length > restart) for number, length in enumerate(lengths))
-    )
-
-
-def _touching(runs: list[Run]) -> list[Run]:
-    """Runs in order, those that touch at one power made one."""
-    found: list[Run] = []
-    for start, end, power_kw in runs:
-        if found and found[-1][1] == start and found[-1][2] == power_kw:
-            found[-1] = (found[-1][0], end, power_kw)
-        else:
-            found.append((start, end, power_kw))
-    return found
-
-
-def _levels(jobs: Sequence[JobInstance], level_kw: FloatArray, slots: int) -> LevelArray:
-    rows = [levels_of(cast(Course, job.planned), level_kw[row], slots) for row, job in enumerate(jobs)]
-    return np.array(rows, dtype=np.int8).reshape(len(jobs), slots)
+def _places(market: Market) -> dict[tuple[int, str | None], int]:
+    """The place of each class of hardware at each site; of none: the site itself."""
+    pairs = zip(market.place_site.tolist(), market.hardware, strict=True)
+    return {pair: place for place, pair in enumerate(pairs)}
 
 
 def _ladders(jobs: Sequence[JobInstance]) -> tuple[FloatArray, FloatArray, IntArray]:
@@ -268,10 +230,7 @@ def _ladders(jobs: Sequence[JobInstance]) -> tuple[FloatArray, FloatArray, IntAr
 def _places_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -> list[tuple[list[int], list[float]]]:
     """For each job its places, and what it costs to run there for it is not its home."""
     number = {site.id: row for row, site in enumerate(instance.sites)}
-    by_class = {
-        (int(site), name): place
-        for place, (site, name) in enumerate(zip(market.place_site.tolist(), market.hardware, strict=True))
-    }
+    by_class = _places(market)
     found = []
     for job in jobs:
         here = [(by_class.get((number[site], job.hardware), NOWHERE), site) for site in job.sites]

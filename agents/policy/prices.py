@@ -38,11 +38,10 @@ class PriceRounds:
     best_bound_gbp: float = -np.inf
 
     @classmethod
-    def start(cls, market: Market, dearest_gbp_per_kw: float, prices: Prices | None = None) -> PriceRounds:
-        """Begin at given prices, or at none. Where there is no headroom at all it costs ``dearest_gbp_per_kw``."""
-        begin = prices or market.free_prices()
+    def start(cls, market: Market, dearest_gbp_per_kw: float, opening: Prices) -> PriceRounds:
+        """Begin at ``opening`` prices. Where there is no headroom at all it costs ``dearest_gbp_per_kw``."""
         shut = market.alone_kw <= LEAST_ROOM
-        begin = replace(begin, headroom=np.where(shut, dearest_gbp_per_kw, begin.headroom))
+        begin = replace(opening, headroom=np.where(shut, dearest_gbp_per_kw, opening.headroom))
         usual, usual_kg = _usual_gbp(market)
         hardware_kw = np.minimum(market.hardware_kw, BOUNDLESS)
         return cls(

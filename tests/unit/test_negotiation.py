@@ -1,9 +1,10 @@
-import numpy as np
-import pytest
+from dataclasses import replace
 
-from agents.job.orders import runs_of
+import pytest
+from pydantic import ValidationError
+
 from agents.negotiation import Effort, negotiate
-from core.instance import Frozen
+from core.instance import Course, Frozen, Instance
 from tests.unit.planning import optimum_gbp, random_instance, violations
 
 QUICK = Effort(time_limit_s=60, trials_a_job=40)
@@ -90,6 +91,56 @@ def test_a_time_limit_of_nearly_nothing_still_gives_a_valid_plan_and_an_honest_g
     assert plan.gap == pytest.approx((plan.objective_gbp - plan.bound_gbp) / abs(plan.bound_gbp))
 
 
-def test_runs_are_the_longest_stretches_of_constant_power():
-    levels = np.array([0, 2, 2, 0, 2, 1, 0], dtype=np.int8)
-    assert runs_of(levels, np.array([3.0, 5.0])) == ((1, 3, 5.0), (4, 5, 5.0), (5, 6, 3.0))
+@pytest.mark.parametrize("seed", range(12))
+def test_a_plan_that_opens_at_the_standing_one_keeps_it_where_nothing_has_changed(seed):
+    instance = random_instance(seed, jobs=8)
+    first = negotiate(instance, seed, QUICK).plan
+    courses = {made.job: Course(site=made.site, runs=made.runs) for made in first.assignments}
+    jobs = tuple(
+        job.model_copy(update={"planned": courses[job.id], "move_cost_gbp": 0.01}) if job.id in courses else job
+        for job in instance.jobs
+    )
+    again = Instance.model_validate(instance.model_copy(update={"jobs": jobs, "opening": first.prices}).model_dump())
+    plan = negotiate(again, seed, replace(QUICK, target_gap=first.gap + 1e-9)).plan
+    assert violations(again, plan) == []
+    assert plan.objective_gbp <= first.objective_gbp + 1e-9
+    if plan.objective_gbp == pytest.approx(first.objective_gbp, abs=1e-9):
+        assert {made.job: made.runs for made in plan.assignments} == {
+            job: course.runs for job, course in courses.items()
+        }
+
+
+def test_standing_courses_that_no_longer_fit_are_left_and_newcomers_are_seated_at_once():
+    instance = random_instance(3, jobs=8)
+    first = negotiate(instance, 3, QUICK).plan
+    used = first.assignments[0]
+    less = tuple(
+        site.model_copy(update={"headroom_kw": tuple(0.0 if site.id == used.site else kw for kw in site.headroom_kw)})
+        for site in instance.sites
+    )
+    jobs = tuple(
+        job.model_copy(update={"planned": Course(site=made.site, runs=made.runs)})
+        for made in first.assignments[1:]
+        for job in instance.jobs
+        if job.id == made.job
+    )
+    newcomers = tuple(job for job in instance.jobs if job.id not in {one.id for one in jobs})
+    again = instance.model_copy(update={"sites": less, "jobs": (*jobs, *newcomers), "opening": first.prices})
+    plan = negotiate(Instance.model_validate(again.model_dump()), 3, QUICK).plan
+    assert violations(again, plan) == []
+    assert used.site not in {made.site for made in plan.assignments}
+    assert plan.objective_gbp <= negotiate(again.model_copy(update={"opening": ()}), 3, QUICK).plan.objective_gbp + 0.01
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ({"site": "nowhere", "headroom_gbp_per_kw_slot": [0] * 6}, "unknown site 'nowhere'"),
+        ({"site": "s0", "headroom_gbp_per_kw_slot": [0] * 5}, "6 figures of at least 0"),
+        ({"site": "s0", "headroom_gbp_per_kw_slot": [-1] * 6}, "6 figures of at least 0"),
+        ({"site": "s0", "headroom_gbp_per_kw_slot": [float("nan")] * 6}, "6 figures of at least 0"),
+    ],
+)
+def test_opening_prices_that_fit_nowhere_are_refused(prices, told):
+    with pytest.raises(ValidationError, match=told):
+        Instance.model_validate(random_instance(0).model_dump() | {"opening": [prices]})

@@ -228,6 +228,23 @@ def _stays(  # noqa: PLR0913, PLR0917  # compiled code takes what it needs flat
 
 
 @compiled
+def standing_course(orders: Orders, job: int, first: int, last: int, board: Board, drawn: Courses, room: Room) -> int:
+    """The place of a job's standing course, written to ``room.best``; ``NOWHERE`` where it cannot keep to it."""
+    planned = orders.row[job].planned
+    if planned == NOWHERE or orders.planned_place[planned] == NOWHERE:
+        return NOWHERE
+    place = orders.planned_place[planned]
+    site = board.place_site[place]
+    _quoted(orders, job, place, first, last, board, drawn, room)
+    left_kg = carbon_left(orders, job, site, board, drawn)
+    if _stays(orders, job, planned, site, first, last, 0.0, left_kg, board, room) == np.inf:
+        return NOWHERE
+    for slot in range(first, last):
+        room.best[slot] = orders.planned_level[planned, slot]
+    return int(place)
+
+
+@compiled
 def own_gbp(orders: Orders, job: int, place: int, level: np.ndarray, first: int, last: int, board: Board) -> float:
     """Energy, carbon, pause, migration and move costs of a course, scarcity left out."""
     site = board.place_site[place]

@@ -5,12 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from agents.job.kernels.compiling import compiled
-from agents.job.kernels.course import best_course, carbon_left, carbon_price
+from agents.job.kernels.course import best_course, carbon_left, carbon_price, standing_course
 from agents.job.kernels.room import room_for
 from agents.job.kernels.turns import NEVER, bounds, clear_outside, leave, take, turn
 from agents.job.orders import Board, Courses, Orders
 from core.market import NOWHERE, TOLERANCE_KW
 from core.series import BoolArray, FloatArray, IntArray
+
+
+@compiled
+def resume(orders: Orders, jobs: IntArray, board: Board, courses: Courses) -> None:
+    """Jobs that are out take up their standing courses, in the order of ``jobs``, where those still fit. The board is
+    hard."""
+    room = room_for(orders, courses.level.shape[1])
+    for job in jobs:
+        if courses.place[job] == NOWHERE:
+            first, last = bounds(orders, job, courses)
+            place = NOWHERE
+            if last > first:
+                clear_outside(orders, job, first, last, room)
+                place = standing_course(orders, job, first, last, board, courses, room)
+            if place != NOWHERE:
+                take(orders, job, place, room.best, board, courses)
 
 
 @compiled

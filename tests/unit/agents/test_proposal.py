@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agents.job.demand import Demand
 from agents.messages import CapacityQuote, EnergyQuote
-from agents.proposal import Figures, demands, figures, instance_of, planned_kw, worth_between
+from agents.proposal import Figures, Stakes, demands, figures, instance_of, planned_kw, worth_between
 from core.instance import Frozen, JobInstance
 from core.job import FlexibilityType, Job, JobStatus, Tier
 from core.ledger import Booking, Leg, SlotEntry
@@ -105,7 +105,7 @@ def test_a_site_without_a_figure_for_every_slot_is_left_out():
     wanted = demands([job("j")], [], {"j": SITES}, found)
     assert wanted["j"].instance is not None
     assert wanted["j"].instance.sites == ("a", "c")
-    assert [site.id for site in instance_of(found, wanted, 100.0).sites] == ["a", "c"]
+    assert [site.id for site in instance_of(found, wanted, Stakes(100.0)).sites] == ["a", "c"]
 
 
 def test_a_job_that_began_at_a_site_without_figures_is_left_alone():
@@ -140,7 +140,7 @@ def test_headroom_always_covers_what_is_frozen(parts: list[tuple[str, int, float
         frozen = Frozen(job=f"j{number}", site=site, runs=((slot, slot + 1, power),))
         wanted[f"j{number}"] = Demand(bidder(f"j{number}", site), frozen)
     found = quoted(booking("a", 0, T, sold))
-    made = instance_of(found, wanted, 100.0)
+    made = instance_of(found, wanted, Stakes(100.0))
     for place, site in enumerate(made.sites):
         held = np.zeros(T)
         for where, slot, power in parts:
@@ -150,7 +150,7 @@ def test_headroom_always_covers_what_is_frozen(parts: list[tuple[str, int, float
 
 
 def test_the_instance_keeps_prices_carbon_and_pue_as_quoted():
-    made = instance_of(quoted(), {}, 80.0)
+    made = instance_of(quoted(), {}, Stakes(80.0))
     assert (made.start, made.slots, made.carbon_price_gbp_per_tonne) == (START, T, 80.0)
     assert {site.price_gbp_per_kwh for site in made.sites} == {(0.2,) * T}
     assert {site.pue for site in made.sites} == {(1.25,) * T}
@@ -168,7 +168,7 @@ def test_a_site_whose_headroom_can_never_take_the_job_is_none_of_its_sites():
 def test_intervals_of_price_and_carbon_reach_the_instance():
     quoted = energy()
     price = {zone: one.with_interval(one.values - 0.05, one.values + 0.1) for zone, one in quoted.price.items()}
-    made = instance_of(figures(replace(quoted, price=price), capacity(), ()), {}, 100.0)
+    made = instance_of(figures(replace(quoted, price=price), capacity(), ()), {}, Stakes(100.0))
     site = made.sites[0]
     assert set(site.price_low_gbp_per_kwh) == {0.15}
     assert set(site.price_high_gbp_per_kwh) == {0.3}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from agents.evidence import plan_digest
 from agents.negotiation import Effort, negotiate
 from audit.storage import LogFile
 from core.errors import SolverFailed
-from core.instance import Instance
+from core.instance import Instance, Risk
 from core.job import JobStatus
 from core.ledger import Booking, Leg
 from core.series import Kind
@@ -337,6 +338,40 @@ def test_the_instance_of_a_round_is_kept_and_gives_the_recorded_plan_again(bench
     effort = Effort(time_limit_s=20.0)
     again = negotiate(Instance.model_validate_json(kept), int(body["seed"]), effort).plan
     assert plan_digest(again) == body["output_sha256"]
+
+
+def test_where_bad_outcomes_count_the_plan_is_made_over_scenarios_and_derived_again(tmp_path: Path):
+    risky = Bench.build(tmp_path, risk_weight=0.5, risk_level=0.8, risk_scenarios=6)
+    for kind in KINDS:
+        risky.submit(kind)
+    body = risky.house.log.get(risky.tick().log_seq or 0).body
+    kept = Instance.model_validate_json(gzip.decompress((risky.folder / body["instance_path"]).read_bytes()))
+    assert len(kept.scenarios) == 6
+    assert kept.risk == Risk(level=0.8, weight=0.5)
+    plan = negotiate(kept, int(body["seed"]), Effort(time_limit_s=20.0)).plan
+    assert plan_digest(plan) == body["output_sha256"]
+    assert len(plan.scenario_weights) == 6
+    mean = np.mean([scenario.price_gbp_per_kwh[kept.sites[0].id] for scenario in kept.scenarios], axis=0)
+    assert mean == pytest.approx(np.array(kept.sites[0].price_gbp_per_kwh), abs=1e-8)
+    risky.house.close()
+
+
+def test_the_next_negotiation_opens_at_the_prices_of_the_standing_plan(bench: Bench):
+    jobs = [bench.submit(power_kw=60, allowed_regions=["london"], latest_finish=START + 8 * SLOT) for _ in range(6)]
+    record = bench.tick()
+    assert instance_of_round(bench, record.log_seq)["opening"] == []
+    scarce = bench.house.loop.standing().prices_gbp_per_kw_slot
+    assert scarce.max() > 0, [bench.status(job) for job in jobs]
+    bench.at(1)
+    opened = {row["site"]: row for row in instance_of_round(bench, bench.tick().log_seq)["opening"]}
+    for number, site in enumerate(bench.house.loop.standing().site_ids):
+        expected = [*scarce[number, 1:].tolist(), 0.0][: len(opened[site]["headroom_gbp_per_kw_slot"])]
+        assert opened[site]["headroom_gbp_per_kw_slot"] == expected
+
+
+def instance_of_round(bench: Bench, seq: int | None) -> dict:
+    body = bench.house.log.get(seq or 0).body
+    return json.loads(gzip.decompress((bench.folder / body["instance_path"]).read_bytes()))
 
 
 def test_moving_a_planned_job_is_recorded_as_a_move(bench: Bench):
