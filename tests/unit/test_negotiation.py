@@ -132,6 +132,27 @@ def test_standing_courses_that_no_longer_fit_are_left_and_newcomers_are_seated_a
     assert plan.objective_gbp <= negotiate(again.model_copy(update={"opening": ()}), 3, QUICK).plan.objective_gbp + 0.01
 
 
+def test_who_stands_makes_way_for_a_newcomer_that_has_no_other_place_without_a_round():
+    site = {"id": "s", "region": "GB", "headroom_kw": [10] * 4, "price_gbp_per_kwh": [0.1] * 4}
+    wants = {"kind": "block", "power_kw": 10, "duration_slots": 2, "sites": ["s"], "unserved_penalty_gbp": 100}
+    stands = {"planned": {"site": "s", "runs": [[0, 2, 10]]}, "move_cost_gbp": 0.001}
+    made = {
+        "name": "newcomer",
+        "start": "2023-03-01T00:00:00Z",
+        "slots": 4,
+        "carbon_price_gbp_per_tonne": 0,
+        "sites": [site | {"carbon_g_per_kwh": [0] * 4, "pue": 1}],
+        "jobs": [
+            wants | stands | {"id": "stands", "earliest_slot": 0, "latest_slot": 4},
+            wants | {"id": "new", "earliest_slot": 0, "latest_slot": 2},
+        ],
+        "opening": [{"site": "s", "headroom_gbp_per_kw_slot": [0] * 4}],
+    }
+    outcome = negotiate(Instance.model_validate(made), 0, replace(QUICK, target_gap=0.01))
+    assert {one.job: one.runs for one in outcome.plan.assignments} == {"stands": ((2, 4, 10),), "new": ((0, 2, 10),)}
+    assert len(outcome.rounds) == 1
+
+
 @pytest.mark.parametrize(
     ("prices", "told"),
     [
