@@ -133,6 +133,8 @@ def _terms(settings: Settings) -> Terms:
         move_cost_gbp=settings.move_cost_gbp,
         risk=Risk(level=settings.risk_level, weight=settings.risk_weight) if settings.risk_weight > 0 else None,
         scenarios=settings.risk_scenarios,
+        tenant_weights=dict(settings.tenant_weights),
+        usage_half_life_h=settings.usage_half_life_hours,
     )
 
 
@@ -166,6 +168,7 @@ def _add_client_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     jobs.add_argument("--status", help="only jobs in this state")
     jobs.add_argument("--cancel", action="store_true", help="cancel the job named")
     commands.add_parser("tick", parents=[url], help="negotiate now, on the running server")
+    commands.add_parser("shares", parents=[url], help="say what each tenant is due, uses and waits for")
 
 
 def _job_arguments() -> argparse.ArgumentParser:
@@ -181,7 +184,8 @@ def _job_arguments() -> argparse.ArgumentParser:
     kinds, tiers = [kind.value for kind in FlexibilityType], [tier.value for tier in Tier]
     job.add_argument("--kind", default="deferrable", choices=kinds, help="what may be done to it (default deferrable)")
     job.add_argument("--tier", default="standard", choices=tiers, help="how dear it is to leave out (default standard)")
-    job.add_argument("--tenant", default="default", help="whose job it is (default: default)")
+    job.add_argument("--tenant", default="default", help="whose job it is, such as acme/research (default: default)")
+    job.add_argument("--level", type=_natural, help="order among waiting jobs, 0 first to 9 (default: by tier, 0 to 3)")
     job.add_argument("--region", action="append", default=[], help="allowed site, grid zone or country; repeatable")
     job.add_argument("--max-price", type=float, help="GBP/kWh in any slot used")
     job.add_argument("--max-carbon", type=float, help="gCO2/kWh in any slot used")

@@ -15,6 +15,8 @@ from agents.messages import Award, Counter, EnergyQuote
 from agents.negotiation import Outcome
 from agents.proposal import Expected
 from agents.reasoning import award_reason, explanation_body, offer_bodies, option_bodies
+from agents.sharing import TenantClaim
+from audit.fields import dec
 from audit.record import (
     DecisionBody,
     FeedUse,
@@ -23,7 +25,7 @@ from audit.record import (
     RunBody,
     SitePriceBody,
     SolverBody,
-    dec,
+    TenantBody,
 )
 from core.explanation import Explanation
 from core.instance import Instance
@@ -57,9 +59,15 @@ def plan_digest(plan: Plan) -> str:
 
 
 def round_body(
-    facts: Facts, trigger: str, instance: Instance, outcome: Outcome, instance_sha256: str, instance_path: str
+    facts: Facts,
+    trigger: str,
+    instance: Instance,
+    outcome: Outcome,
+    instance_sha256: str,
+    instance_path: str,
+    tenants: Sequence[TenantClaim] = (),
 ) -> RoundBody:
-    """The record of the negotiation itself."""
+    """The record of the negotiation itself; ``tenants`` where jobs were weighed against what tenants are due."""
     plan = outcome.plan
     return RoundBody(
         round_id=facts.round_id,
@@ -92,6 +100,18 @@ def round_body(
                 max_gbp_per_kw_slot=dec(max(price.headroom_gbp_per_kw_slot), 6),
             )
             for price in plan.prices
+        ],
+        tenants=[
+            TenantBody(
+                tenant_commit=facts.tenant_commit(claim.tenant),
+                weight=dec(claim.weight, 6),
+                usage=dec(claim.usage, 6),
+                asked_share=dec(claim.asked, 6),
+                due_share=dec(claim.due, 6),
+                jobs=claim.jobs,
+                beyond=claim.beyond,
+            )
+            for claim in tenants
         ],
     )
 

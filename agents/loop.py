@@ -20,6 +20,7 @@ from loguru import logger
 
 from agents.job.arrivals import ExpectedLoad
 from agents.quotes.quote import Quote, quote
+from agents.sharing import TenantShare
 from agents.site.dispatch import Dispatcher
 from agents.site.underway import DispatchReport
 from agents.standing import StandingPlan, Waiting, waiting
@@ -177,6 +178,10 @@ class NegotiationLoop:
     def expected(self) -> tuple[ExpectedLoad, ...]:
         """Load that nobody has submitted yet and that may come within two days."""
         return self._tick.expected(self._with.clock.now())
+
+    def shares(self) -> list[TenantShare]:
+        """How every tenant stands that has open jobs or used something of late."""
+        return self._tick.sharing.shares(self._with.clock.now())
 
     def waiting(self, job_id: str) -> Waiting | None:
         """When the plan in force has room for a job that waits; None where it does not know, or serves it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from audit.fields import dec
 from audit.record import (
     ConditionBody,
     ContestedBody,
@@ -11,8 +12,8 @@ from audit.record import (
     EtaBody,
     ExplanationBody,
     OptionBody,
+    ShareBody,
     WindowBody,
-    dec,
 )
 from core.explanation import Explanation, PricedCourse, Reject, SiteOption
 from core.plan import CounterOffer
@@ -28,7 +29,7 @@ WITHOUT_ROOM = frozenset({Reject.NO_HEADROOM, Reject.NO_WHOLE_HEADROOM})
 def explanation_body(explanation: Explanation, at: At) -> ExplanationBody:
     """Everything but the options and counter-offers, which have a place of their own in the record."""
     chosen = explanation.chosen
-    eta = explanation.eta
+    eta, share = explanation.eta, explanation.share
     return ExplanationBody(
         headroom_gbp=dec(chosen.headroom_gbp, 6) if chosen else None,
         hardware_gbp=dec(chosen.hardware_gbp, 6) if chosen else None,
@@ -59,6 +60,15 @@ def explanation_body(explanation: Explanation, at: At) -> ExplanationBody:
         if eta
         else None,
         eta_reason=explanation.eta_reason,
+        share=ShareBody(
+            asked_share=dec(share.asked, 6),
+            due_share=dec(share.due, 6),
+            site_id=share.site,
+            start=at(share.slot),
+            factor=dec(share.factor, 9),
+        )
+        if share
+        else None,
     )
 
 

@@ -11,7 +11,7 @@ import hashlib
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -28,12 +28,13 @@ from agents.proposal import Figures, Stakes, demands, figures, instance_of, plan
 from agents.quotes.book import WEEK, QuoteBook, Week
 from agents.reckoning import Reckoning
 from agents.reserve import reserved_kw
+from agents.sharing import Sharing, Weighed
 from agents.site.agent import SiteAgent
 from agents.snapshots import Snapshots
 from agents.solver import Solver
 from agents.standing import Kept, StandingPlan, opening_of, scarcity_of, standing_of
+from audit.fields import Body
 from audit.log import AuditLog
-from audit.record import Body
 from core.clock import Clock
 from core.errors import PlanTooLate
 from core.explanation import Explanation
@@ -89,6 +90,8 @@ class Terms:
     move_cost_gbp: float = 0.05
     risk: Risk | None = None
     scenarios: int = 16
+    tenant_weights: Mapping[str, float] = field(default_factory=dict)
+    usage_half_life_h: float = 24.0
 
 
 @dataclass(slots=True)
@@ -103,6 +106,7 @@ class _Table:
     wanted: dict[str, Demand]
     booked: frozenset[str]
     week: Week
+    weighed: Weighed
     baseline: dict[str, list[SlotEntry]] = field(default_factory=dict)
     made: dict[str, list[SlotEntry]] = field(default_factory=dict)
     explained: Mapping[str, Explanation] = field(default_factory=dict)
@@ -120,6 +124,10 @@ class Tick:
         self._lock = lock
         self._reckoning = Reckoning(parties.energy, parties.sites, parties.jobs, parties.ledger)
         self._snapshots = Snapshots(parties.vintages)
+        self.sharing = Sharing(
+            parties.jobs, parties.sites, parties.ledger, terms.tenant_weights, terms.usage_half_life_h
+        )
+        """divides among tenants what is scarce"""
         self.standing: StandingPlan | None = None
         """the plan in force since the last tick; it changes only with the lock held"""
         self.book: QuoteBook | None = None
@@ -138,6 +146,9 @@ class Tick:
         tick_id = f"tick-{uuid.uuid4().hex[:12]}"
         self._give_up_on_the_late(tick_id, table)
         table.baseline = self._reckoning.baselines(table.jobs, table.wanted, table.figures)
+        carbon_price = self._terms.carbon_price_gbp_per_tonne
+        table.weighed = self.sharing.weigh(table.jobs, table.wanted, table.figures, carbon_price, started)
+        table.wanted = table.weighed.wanted
         bidders = [demand for demand in table.wanted.values() if demand.instance is not None]
         if not bidders:
             kept = self._reserved(table, started, ())
@@ -148,10 +159,11 @@ class Tick:
             return record
         instance = instance_of(table.figures, table.wanted, self._stakes(table))
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
+        outcome = replace(outcome, counters=table.weighed.told(outcome.counters))
         kept = self._reserved(table, started, outcome.plan.assignments)
         explainer = Explainer(instance, outcome.plan)
         table.made = _made(table.figures, outcome.awards)
-        table.explained = explainer.explain(self._changed(table, outcome))
+        table.explained = table.weighed.explained(explainer.explain(self._changed(table, outcome)))
         with self._lock:
             record = self._commit(tick_id, trigger, started, table, instance, outcome, kept)
             self.explainer = explainer
@@ -196,7 +208,9 @@ class Tick:
         sites_of = {job.job_id: self._with.jobs.allowed_sites(job, sites) for job in jobs}
         wanted = demands(jobs, rows, sites_of, quoted, self._terms.move_cost_gbp)
         ahead, week, _ = self._quotes(sites, start, max(WEEK, slots))
-        return _Table(sites, jobs, rows, quoted, energy, wanted, booked, Week(sites, week, ahead.stress))
+        return _Table(
+            sites, jobs, rows, quoted, energy, wanted, booked, Week(sites, week, ahead.stress), Weighed(wanted)
+        )
 
     def _quotes(
         self, sites: tuple[Site, ...], start: datetime, slots: int
@@ -245,7 +259,7 @@ class Tick:
         path, digest = self._keep(instance)
         facts = self._facts(tick_id, table)
         seen = self._snapshots.of(table.energy)
-        record_of_round = round_body(facts, trigger, instance, outcome, digest, path)
+        record_of_round = round_body(facts, trigger, instance, outcome, digest, path, table.weighed.tenants)
         log_records = self._with.log.append_all(
             [*(("feed_snapshot", b) for b in seen), ("round", record_of_round), *(("decision", b) for b in bodies)]
         )

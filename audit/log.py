@@ -19,8 +19,9 @@ from pathlib import Path
 
 from audit.canonical import canonical, parse_canonical
 from audit.chain import MAX_LINE_BYTES, Head, Line, LineFault, TornTail, scan
+from audit.fields import Body
 from audit.index import Index, Query
-from audit.record import NO_HASH, Body, Record, RecoveryBody, body_bytes, digest, envelope_line, read_record
+from audit.record import NO_HASH, Record, RecoveryBody, body_bytes, digest, envelope_line, read_record
 from audit.storage import LogFile, make_folder, read_head, read_salt
 from audit.verify import Progress, Verification, verify_up_to
 from core.clock import Clock

@@ -7,50 +7,20 @@ strings with the unit in the field's name, times are RFC 3339 in UTC with a ``Z`
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from audit.canonical import canonical
-from core.slots import format_utc
+from audit.fields import Body, Dec, Hex64, Time
 
 SCHEMA = "slackwater.audit/1"
 NO_HASH = "0" * 64
 """``prev`` of the first record"""
-ENVELOPE_FIELDS = ("actor", "body", "kind", "log_id", "prev", "recorded_at", "schema", "seq")
-
-
-def dec(value: float, places: int) -> str:
-    """``value`` as a decimal string with ``places`` decimals, rounded half to even; :class:`ValueError` if not finite.
-
-    A negative zero loses its sign, so that equal figures are equal strings.
-    """
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is not a finite figure and cannot be recorded")
-    text = f"{value:.{places}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
-
-
-def _instant(value: Any) -> Any:
-    """Aware times become RFC 3339 with ``Z``; naive ones raise :class:`ValueError`."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    return format_utc(value) if isinstance(value, datetime) else value
-
-
-Time = Annotated[str, BeforeValidator(_instant)]
-Dec = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
-Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ClaimLevel = Literal["forecast", "settled"]
-
-
-class Body(BaseModel):
-    """Base of all bodies: unknown fields are refused, so are floats where a decimal string belongs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+ENVELOPE_FIELDS = ("actor", "body", "kind", "log_id", "prev", "recorded_at", "schema", "seq")
 
 
 class RunBody(Body):
@@ -133,6 +103,20 @@ class EtaBody(Body):
     beyond_horizon: bool
 
 
+class ShareBody(Body):
+    """How the tenant of a job without a place stood, where it was furthest beyond what it was due.
+
+    Shares of the room at ``site_id`` for some half-hours from ``start`` on: ``asked_share`` what its jobs asked for.
+    Above its energy, leaving the job out counted ``factor`` of what its tier says.
+    """
+
+    asked_share: Dec
+    due_share: Dec
+    site_id: str
+    start: Time
+    factor: Dec
+
+
 class ExplanationBody(Body):
     """The figures behind a decision, read off the plan's prices."""
 
@@ -148,6 +132,7 @@ class ExplanationBody(Body):
     contested: list[ContestedBody]
     eta: EtaBody | None = None
     eta_reason: str = ""
+    share: ShareBody | None = None
 
 
 class DecisionBody(Body):
@@ -219,7 +204,7 @@ class FeedUse(Body):
     issued_at: Time
     kinds: list[str]
     stale: bool
-    origins: list[OriginBody] = []
+    origins: list[OriginBody] = Field(default_factory=list)
 
 
 class SitePriceBody(Body):
@@ -228,6 +213,21 @@ class SitePriceBody(Body):
     site_id: str
     mean_gbp_per_kw_slot: Dec
     max_gbp_per_kw_slot: Dec
+
+
+class TenantBody(Body):
+    """What a round took into account of one tenant: weight, decayed use before it, and shares as in ShareBody.
+
+    ``beyond`` of its ``jobs`` were beyond its share. What each job then counted for stands in the instance.
+    """
+
+    tenant_commit: Hex64
+    weight: Dec
+    usage: Dec
+    asked_share: Dec
+    due_share: Dec
+    jobs: int
+    beyond: int
 
 
 class RoundBody(Body):
@@ -252,6 +252,7 @@ class RoundBody(Body):
     feeds: list[FeedUse]
     carbon_cap_price_gbp_per_kg: Dec
     prices: list[SitePriceBody]
+    tenants: list[TenantBody] = Field(default_factory=list)
 
 
 class DeliveryBody(Body):
@@ -265,7 +266,7 @@ class DeliveryBody(Body):
     cost_gbp: Dec
     carbon_kg: Dec
     claim_level: ClaimLevel
-    data_kinds: list[str] = []
+    data_kinds: list[str] = Field(default_factory=list)
     exit_status: int | None = None
     command_sha256: Hex64 | None = None
     output_sha256: Hex64 | None = None

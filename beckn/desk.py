@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from audit.record import BookingBody, dec
+from audit.fields import dec
+from audit.record import BookingBody
 from beckn.models import BecknSlot, Certificate, SlotFilter, parse_slot_id, slot_id_of
 from core.clock import Clock
 from core.errors import Conflict, InputError, NotFound

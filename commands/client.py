@@ -1,4 +1,4 @@
-"""``submit``, ``quote``, ``jobs``, ``tick``: a running server over its REST API, also for Python: :class:`Client`."""
+"""``submit``, ``quote``, ``jobs``, ``tick``, ``shares``: a running server over its REST API, also for Python: :class:`Client`."""
 
 from __future__ import annotations
 
@@ -56,6 +56,10 @@ class Client:
         """Negotiate now."""
         return self._call("POST", "/api/ticks", {})
 
+    def shares(self) -> dict[str, Any]:
+        """How every tenant stands."""
+        return self._call("GET", "/api/shares")
+
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, params: dict[str, str] | None = None
     ) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
         "earliest_start": arguments.earliest,
         "flexibility_type": arguments.kind,
         "tier": arguments.tier,
+        "priority_level": arguments.level,
         "tenant": arguments.tenant,
         "allowed_regions": arguments.region or None,
         "max_price_gbp_per_kwh": arguments.max_price,
@@ -211,5 +216,21 @@ def tick(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0 if record["outcome"] in ("planned", "idle") else 1
 
 
-COMMANDS = {"submit": submit, "quote": quote, "jobs": jobs, "tick": tick}
+def shares(arguments: argparse.Namespace, settings: Settings) -> int:
+    """A line for each tenant."""
+    found = _client(arguments, settings).shares()
+    if arguments.json:
+        print(json.dumps(found))
+        return 0
+    print(f"{'tenant':24} {'weight':>6} {'due':>7} {'uses':>7} {'used':>7} {'level':>6} {'open':>6} {'waiting':>7}  since")
+    for row in found["tenants"]:
+        level = "-" if row["level"] is None else f"{row['level']:.2f}"
+        shown = " ".join(f"{row[name]:7.1%}" for name in ("fair_share", "used_share", "usage"))
+        jobs_ = f"{row['open_jobs']:6} {row['waiting']:7}  {row['oldest_since'] or '-'}"
+        print(f"{row['tenant']:24} {row['weight']:6g} {shown} {level:>6} {jobs_}")
+    print(f"{len(found['tenants'])} tenants; what is used is half forgotten after {found['half_life_hours']:g} h")
+    return 0
+
+
+COMMANDS = {"submit": submit, "quote": quote, "jobs": jobs, "tick": tick, "shares": shares}
 """The subcommands served here, by name."""

@@ -117,6 +117,21 @@ class Eta(NamedTuple):
     beyond_horizon: bool
 
 
+class Share(NamedTuple):
+    """How a job's tenant stands where more is asked for than there is, in the resource where it is furthest beyond.
+
+    :param asked: share of the resource that all of its jobs ask for, which may be above 1; ``due`` what it is due.
+    :param site: whose room that is, for some slots from ``slot`` on.
+    :param factor: what leaving the job out counted for, above its energy, of what its tier says.
+    """
+
+    asked: float
+    due: float
+    site: str
+    slot: int
+    factor: float
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """All there is to say about one job's place in a plan.
@@ -130,6 +145,7 @@ class Explanation:
     :param lifts: what each of its conditions costs it.
     :param contested: the scarce slots that it holds.
     :param reason: why it is not served, empty when it is; ``offers`` what would make it possible, cheapest first.
+    :param share: why others came first: its tenant is beyond its share; None where it is not.
     :param eta: when what the plan leaves could hold it; None when it is served, and where ``eta_reason`` says why.
     """
 
@@ -147,3 +163,4 @@ class Explanation:
     offers: tuple[CounterOffer, ...] = ()
     eta: Eta | None = None
     eta_reason: str = ""
+    share: Share | None = None

@@ -68,6 +68,12 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
 }
 
 PRIORITY_TIERS = {"critical": Tier.PREMIUM, "high": Tier.STANDARD, "normal": Tier.FLEXIBLE, "low": Tier.SPOT}
+LEVEL_OF_TIER = {tier: level for level, tier in enumerate(Tier)}
+"""the priority level of a job for which none was given: 0 for premium to 3 for spot"""
+LEAST_LEVEL = 9
+_TENANT_PART = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+TENANT = rf"^{_TENANT_PART}(/{_TENANT_PART}){{0,3}}$"
+"""a tenant, or a part of one: ``acme/research``"""
 
 
 def _aware(value: Any) -> Any:
@@ -121,10 +127,18 @@ class JobRequest(BaseModel):
     job_name: str = Field(min_length=1, max_length=120)
     job_type: Literal["training", "batch", "hpc", "inference", "mining", "other"] = "batch"
     flexibility_type: FlexibilityType = FlexibilityType.DEFERRABLE
-    tenant: str = Field("default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
+    tenant: str = Field(
+        "default", pattern=TENANT, max_length=63, description="whose job it is; acme/research is a part of acme"
+    )
     tier: Tier = Tier.STANDARD
     priority: Literal["critical", "high", "normal", "low"] | None = Field(
         None, description="names the tier when tier is not given: critical, high, normal, low = premium to spot"
+    )
+    priority_level: int | None = Field(
+        None,
+        ge=0,
+        le=LEAST_LEVEL,
+        description="order among waiting jobs, 0 first; default: 0 for premium to 3 for spot",
     )
     asset_id: str | None = Field(None, max_length=63, description="registered asset: gives place and power")
     earliest_start: Instant | None = Field(None, description="default: now")
@@ -199,6 +213,9 @@ class Job(BaseModel):
     flexibility_type: FlexibilityType
     tenant: str
     tier: Tier
+    priority_level: int = Field(
+        LEAST_LEVEL, description="order among waiting jobs, 0 first; by tier where none is given"
+    )
     asset_id: str | None = None
     earliest_start: Instant
     latest_finish: Instant
@@ -218,6 +235,14 @@ class Job(BaseModel):
     updated_at: Instant
     site_id: str | None = Field(None, description="where it runs or is planned")
     exit_status: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _level_from_tier(cls, data: Any) -> Any:
+        """Jobs that were stored before there were levels, and requests that name none, have that of their tier."""
+        if isinstance(data, dict) and data.get("priority_level") is None and "tier" in data:
+            return {**data, "priority_level": LEVEL_OF_TIER[Tier(data["tier"])]}
+        return data
 
     @property
     def work_slots(self) -> int:

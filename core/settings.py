@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.job import Instant
+from core.job import TENANT, Instant
 
 FEEDS_WITH_A_URL = (
     "carbon_intensity",
@@ -55,6 +57,12 @@ class Settings(BaseSettings):
     risk_level: float = Field(0.9, ge=0, lt=1, description="outcomes beyond this quantile of the cost are the bad ones")
     risk_scenarios: int = Field(
         16, ge=2, le=200, multiple_of=2, description="scenarios of price and carbon drawn where RISK_WEIGHT is not 0"
+    )
+    tenant_weights: Annotated[tuple[tuple[str, float], ...], NoDecode] = Field(
+        (), description="comma-separated TENANT=WEIGHT: who is due how much of scarce room; others have 1"
+    )
+    usage_half_life_hours: float = Field(
+        24.0, gt=0, le=8760, description="time in which what a tenant used is half forgotten"
     )
     reserve_for_spikes: bool = Field(True, description="keep room where much flexible load is expected")
     seed: int = Field(20230301, ge=0, description="seed of every simulation and of the planner")
@@ -113,6 +121,11 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("tenant_weights", mode="before")
+    @classmethod
+    def _weighted(cls, value: object) -> object:
+        return _weights(value) if isinstance(value, str) else value
+
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -156,3 +169,20 @@ class Settings(BaseSettings):
     def replay_folder(self) -> Path | None:
         """Folder of recorded data in replay mode."""
         return Path(self.signals.removeprefix("replay:")) if self.signals.startswith("replay:") else None
+
+
+def _weights(text: str) -> tuple[tuple[str, float], ...]:
+    """``acme=3, acme/research=2`` read; :class:`ValueError` names the part that cannot be."""
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        tenant, _, written = (side.strip() for side in part.partition("="))
+        try:
+            weight = float(written)
+        except ValueError:
+            weight = math.nan
+        if not re.match(TENANT, tenant) or not 0 < weight < math.inf:
+            raise ValueError(f"{part!r} is no TENANT=WEIGHT with a weight above 0: write it like acme=2")
+        if tenant in found:
+            raise ValueError(f"tenant {tenant!r} has two weights: leave one of them out")
+        found[tenant] = weight
+    return tuple(found.items())

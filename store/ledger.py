@@ -116,6 +116,20 @@ class LedgerRepository:
         ]
         return self._read(*matches)
 
+    def drawn_by_tenant(self, start: datetime, end: datetime) -> list[tuple[str, str, datetime, float]]:
+        """Tenant, site, slot and kWh at the meter of all planned slots that start in ``[start, end)``, summed."""
+        key = jobs.c.tenant, TABLE.c.site_id, TABLE.c.slot_start
+        energy = sa.func.coalesce(TABLE.c.delivered_kwh, TABLE.c.power_kw * SLOT_HOURS) * TABLE.c.pue
+        query = (
+            sa.select(*key, sa.func.sum(energy))
+            .join(jobs, jobs.c.job_id == TABLE.c.job_id)
+            .where(TABLE.c.leg == Leg.PLAN.value, TABLE.c.slot_start >= start, TABLE.c.slot_start < end)
+            .group_by(*key)
+            .order_by(*key)
+        )
+        with self._database.reading() as connection:
+            return [(row[0], row[1], row[2], float(row[3])) for row in connection.execute(query)]
+
     def unsettled(self, before: datetime) -> list[SlotEntry]:
         """Rows of slots that started before ``before`` and have no final figures."""
         return self._read(TABLE.c.settled.is_(False), TABLE.c.slot_start < before)

@@ -6,7 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from beckn.routes import beckn_api
 from web import pages, problems, security
-from web.api import assets, drafts, energy, forecasts, health, jobs, logs, plan, quotes, signals, sites, statistics
+from web.api import assets, drafts, energy, forecasts, health, jobs, logs, plan, quotes, shares, signals, sites, statistics
 from web.api.documented import DocumentedAPI
 from web.metrics import Metrics
 from web.services import Services, install
@@ -30,5 +30,5 @@ def create_app(services: Services) -> DocumentedAPI:
 
 
 def _blueprints(services: Services) -> list[APIBlueprint]:
-    modules = (jobs, drafts, quotes, assets, sites, energy, signals, forecasts, plan, logs, statistics, health)
+    modules = (jobs, drafts, quotes, shares, assets, sites, energy, signals, forecasts, plan, logs, statistics, health)
     return [*(module.api for module in modules), beckn_api(services.desk, services.clock)]

@@ -22,10 +22,14 @@ VALUE_GBP_PER_KWH = {Tier.PREMIUM: 10.0, Tier.STANDARD: 4.0, Tier.FLEXIBLE: 1.5,
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One job's demand from ``start`` on: as a bidder, and frozen where nothing may move. None: nothing is left."""
+    """One job's demand from ``start`` on: as a bidder, and frozen where nothing may move. None: nothing is left.
+
+    ``begun``: something of it is committed already.
+    """
 
     instance: JobInstance | None
     frozen: Frozen | None
+    begun: bool = False
 
 
 def demand(
@@ -56,7 +60,7 @@ def demand(
     if runs and move_cost_gbp > 0 and coming[0].site_id in places:
         standing = Course(site=coming[0].site_id, runs=runs)
         bidder = bidder.model_copy(update={"planned": standing, "move_cost_gbp": move_cost_gbp})
-    return Demand(bidder, None)
+    return Demand(bidder, None, begun)
 
 
 def committed_rows(rows: Sequence[SlotEntry], start: datetime) -> list[SlotEntry]:
@@ -117,7 +121,7 @@ def _frozen_rest(job: Job, coming: Sequence[SlotEntry], start: datetime, slots: 
         return Demand(None, None)
     runs = tuple(run for run in frozen_runs(coming, start) if run[0] < slots)
     bidder = _bidder(job, float(len(coming)), (coming[0].site_id,), start, slots, tier=job.tier)
-    return Demand(bidder, Frozen(job=job.job_id, site=coming[0].site_id, runs=runs))
+    return Demand(bidder, Frozen(job=job.job_id, site=coming[0].site_id, runs=runs), begun=True)
 
 
 def frozen_runs(rows: Sequence[SlotEntry], start: datetime) -> tuple[Run, ...]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from agents.site.executor import Exit
-from audit.record import DeliveryBody, dec
+from audit.fields import dec
+from audit.record import DeliveryBody
 from core.job import Job, JobStatus
 from core.ledger import SlotEntry, Totals
 from core.slots import SLOT_HOURS

@@ -14,7 +14,8 @@ from agents.energy.build import build_energy
 from agents.messages import EnergyQuote
 from agents.site.profiles import load_sites
 from agents.standing import StandingPlan
-from audit.record import BookingBody, DecisionBody, DeliveryBody, RoundBody, dec
+from audit.fields import dec
+from audit.record import BookingBody, DecisionBody, DeliveryBody, RoundBody
 from core.job import FlexibilityType, Job, JobStatus, Tier
 from core.ledger import Booking, Leg, SlotEntry, TickRecord
 from core.series import Kind

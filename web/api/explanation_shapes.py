@@ -76,6 +76,16 @@ class CounterOfferOut(BaseModel):
     end: datetime | None = None
 
 
+class ShareOut(BaseModel):
+    """How the tenant of a job without a place stood, where it was furthest beyond its fair share."""
+
+    asked_share: float = Field(description="of the room at the site, what all jobs of the tenant ask for; may exceed 1")
+    due_share: float = Field(description="its fair share of that room, by weight and by what it used of late")
+    site_id: str
+    start: datetime = Field(description="the room is that of some half-hours from here on")
+    factor: float = Field(description="above its energy, leaving the job out counted this much of what its tier says")
+
+
 class ReasonsOut(BaseModel):
     """Why here, why then, what its conditions cost; for a refusal, what would make it possible."""
 
@@ -89,6 +99,7 @@ class ReasonsOut(BaseModel):
     run_now_fits: bool | None = Field(None, description="whether there was room to run at once")
     conditions: list[ConditionOut] = []
     contested: list[ContestedOut] = Field([], description="the scarcest of the half-hours that it holds")
+    share: ShareOut | None = Field(None, description="of a refusal: its tenant is beyond its fair share")
 
     @classmethod
     def of(cls, decision: Mapping[str, Any]) -> ReasonsOut:

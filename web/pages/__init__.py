@@ -14,6 +14,7 @@ from web.pages import (
     job_form,
     jobs,
     reasoning,
+    shares,
     signals,
     sites,
     slots,
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     signals.blueprint,
     sites.blueprint,
     slots.blueprint,
+    shares.blueprint,
     audit.blueprint,
 )
 

@@ -20,6 +20,7 @@ NAVIGATION = (
     ("signals.show", "Signals"),
     ("sites.index", "Sites"),
     ("slots.index", "Free slots"),
+    ("shares.index", "Shares"),
     ("audit.index", "Audit"),
 )
 

@@ -26,6 +26,7 @@ LABELS = {
     "flexibility_type": "Flexibility",
     "tenant": "Tenant",
     "tier": "Service tier",
+    "priority_level": "Priority level",
     "asset_id": "Registered asset",
     "earliest_start": "Earliest start",
     "latest_finish": "Latest finish",

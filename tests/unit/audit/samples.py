@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from audit.fields import Body
 from audit.log import AuditLog
 from audit.record import (
     AnswerBody,
-    Body,
     BookingBody,
     DecisionBody,
     DeliveryBody,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 import audit.record
-from audit.record import BODIES, Body, RecoveryBody, RunBody, body_bytes, dec
+from audit.fields import Body, dec
+from audit.record import BODIES, RecoveryBody, RunBody, body_bytes
 from tests.unit.audit.samples import NOON, decision, delivery
 
 FORBIDDEN = {"job_name", "name_of_job", "tenant", "command", "command_line", "argv", "asset_name"}

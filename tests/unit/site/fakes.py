@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from audit.record import Body, Record
+from audit.fields import Body
+from audit.record import Record
 from core.clock import Clock
 from core.errors import Conflict, LogUnavailable, NotFound, StoreUnavailable
 from core.job import OPEN, TRANSITIONS, FlexibilityType, Job, JobStatus, Level, Tier
