@@ -1,4 +1,7 @@
-"""``submit``, ``quote``, ``jobs``, ``tick``, ``shares``: a running server over its REST API, also for Python: :class:`Client`."""
+"""``submit``, ``quote``, ``jobs``, ``tick``, ``shares``: a running server over its REST API.
+
+:class:`Client` is the same for Python.
+"""
 
 from __future__ import annotations
 
@@ -222,7 +225,9 @@ def shares(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.json:
         print(json.dumps(found))
         return 0
-    print(f"{'tenant':24} {'weight':>6} {'due':>7} {'uses':>7} {'used':>7} {'level':>6} {'open':>6} {'waiting':>7}  since")
+    print(
+        f"{'tenant':24} {'weight':>6} {'due':>7} {'uses':>7} {'used':>7} {'level':>6} {'open':>6} {'waiting':>7}  since"
+    )
     for row in found["tenants"]:
         level = "-" if row["level"] is None else f"{row['level']:.2f}"
         shown = " ".join(f"{row[name]:7.1%}" for name in ("fair_share", "used_share", "usage"))

@@ -6,7 +6,21 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from beckn.routes import beckn_api
 from web import pages, problems, security
-from web.api import assets, drafts, energy, forecasts, health, jobs, logs, plan, quotes, shares, signals, sites, statistics
+from web.api import (
+    assets,
+    drafts,
+    energy,
+    forecasts,
+    health,
+    jobs,
+    logs,
+    plan,
+    quotes,
+    shares,
+    signals,
+    sites,
+    statistics,
+)
 from web.api.documented import DocumentedAPI
 from web.metrics import Metrics
 from web.services import Services, install

@@ -52,6 +52,7 @@ def _refusal(decision: Body) -> list[str]:
     why = decision.get("explanation")
     return [
         f"It has no place in the plan{lost}, because {_clause(decision['reason'])}",
+        _share(why.get("share")) if why else "",
         _room(why) if why else _rejected(decision["options"], None),
         _offers(decision["counter_offers"]),
         _baseline_alone(decision),
@@ -103,6 +104,15 @@ def _room(why: Body) -> str:
     if eta["beyond_horizon"]:
         return f"The plan has no room for it; after the plan there is some {where}, if headroom is as on its last day"
     return f"The plan as it stands has room for it {where}, its deadline aside"
+
+
+def _share(share: Body | None) -> str:
+    """How far beyond its fair share its tenant is."""
+    if share is None:
+        return ""
+    asked, due = (f"{100 * Decimal(share[name]):.0f} %" for name in ("asked_share", "due_share"))
+    where = f"at {share['site_id']} from {moment(share['start'])} UTC on"
+    return f"All jobs of its tenant ask for {asked} of the room {where}, against a fair share of {due}"
 
 
 def _clause(reason: str) -> str:

@@ -33,7 +33,7 @@ PAUSE = re.compile(r"\b(?:pause|interruption|stop|checkpoint)", re.IGNORECASE)
 NAMED = re.compile(
     r"\b(?:named|called)\s+(?:[\"“'‘](?P<quoted>[^\"”'’]{1,120})[\"”'’]|(?P<bare>[\w.-]{1,120}))", re.IGNORECASE
 )
-TENANT = re.compile(r"\btenant\s+(?P<tenant>[A-Za-z0-9][A-Za-z0-9_.-]{0,62})", re.IGNORECASE)
+TENANT = re.compile(r"\btenant\s+(?P<tenant>[A-Za-z0-9][A-Za-z0-9_./-]{0,62}(?<![./]))", re.IGNORECASE)
 
 _NO_PAUSE = (
     r"(?:can(?:no|')t|not|never|without)\s+(?:be\s+)?(?:paus|interrupt)\w*|no (?:pauses|interruptions)"

@@ -8,6 +8,7 @@ from agents.advisor.figures import figures
 from agents.advisor.rules import rule_text
 from tests.unit.advisor.decisions import HASH, award, condition, explained, explanation, refusal, waiting
 
+NOWHERE = {"eta": None, "eta_reason": "no site has room"}
 NO_BASELINE = dict.fromkeys(("baseline_site_id", "baseline_start", "baseline_cost_gbp", "baseline_carbon_kg"))
 
 
@@ -164,3 +165,17 @@ def test_every_text_is_two_to_four_sentences_without_the_ids_of_job_and_tenant(d
     assert "job-1" not in text
     assert HASH not in text
     assert figures(text)
+
+
+def test_a_refusal_for_want_of_a_share_tells_what_was_asked_and_what_is_due() -> None:
+    share = {
+        "asked_share": "8.333",
+        "due_share": "0.333",
+        "site_id": "london",
+        "start": "2023-03-02T02:00:00Z",
+        "factor": "0.01",
+    }
+    text = rule_text(refusal(explanation=explanation(**NOWHERE, share=share)))
+    assert "All jobs of its tenant ask for 833 % of the room at london from Thu 2 Mar 02:00 UTC on" in text
+    assert "against a fair share of 33 %." in text
+    assert "fair share" not in rule_text(refusal(explanation=explanation(**NOWHERE, share=None)))

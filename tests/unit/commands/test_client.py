@@ -172,3 +172,19 @@ def test_a_python_program_uses_the_client(terminal: Terminal):
     assert caught.value.field == "power_kw"
     with pytest.raises(Unavailable):
         Client(f"http://127.0.0.1:{free_port()}").jobs()
+
+
+def test_shares_tell_who_is_due_what_and_who_waits(terminal: Terminal):
+    status, out, _ = terminal.run("shares")
+    assert (status, "0 tenants" in out) == (0, True)
+    terminal.submit("--tenant", "acme/research", "--level", "4")
+    assert terminal.bench.house.jobs.open_jobs()[0].priority_level == 4
+    status, out, _ = terminal.run("shares")
+    (line,) = [line for line in out.splitlines() if line.startswith("acme/research")]
+    assert line.split()[1:8] == ["1", "100.0%", "0.0%", "0.0%", "-", "1", "1"]
+    assert terminal.json("shares")["tenants"][0]["waiting"] == 1
+
+
+def test_a_level_beyond_the_last_is_refused_by_name(terminal: Terminal):
+    status, _, err = terminal.submit("--level", "10")
+    assert (status, "priority_level" in err) == (2, True)

@@ -27,3 +27,16 @@ def test_a_base_url_that_is_none_or_carries_a_password_is_refused_without_repeat
 def test_every_base_url_is_checked():
     urls = {name for name in Settings.model_fields if name.endswith("_url") and name != "database_url"}
     assert urls == {f"{name}_url" for name in FEEDS_WITH_A_URL}
+
+
+def test_weights_of_tenants_are_read_part_by_part(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TENANT_WEIGHTS", "acme=3, acme/research=0.5,beta = 2,")
+    assert Settings(_env_file=None).tenant_weights == (("acme", 3.0), ("acme/research", 0.5), ("beta", 2.0))
+
+
+@pytest.mark.parametrize(
+    "text", ["acme", "acme=", "acme=0", "acme=-1", "acme=nan", "acme=inf", "=2", "a b=2", "a=1,a=2"]
+)
+def test_a_weight_that_cannot_be_used_is_named(text: str):
+    with pytest.raises(ValidationError, match=r"TENANT=WEIGHT|two weights"):
+        Settings(_env_file=None, tenant_weights=text)

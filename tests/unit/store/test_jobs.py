@@ -3,11 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from core.errors import Conflict, NotFound
 from core.job import TRANSITIONS, FlexibilityType, JobStatus
 from store.database import Database
 from store.jobs import JobRepository, Submission
+from store.tables import jobs
 from tests.unit.store.samples import T0, a_job
 
 LATER = T0 + timedelta(hours=1)
@@ -108,3 +110,15 @@ def test_a_job_that_is_pending_again_has_no_site(database: Database) -> None:
     jobs = JobRepository(database)
     jobs.add(a_job("j1", status=JobStatus.SCHEDULED, site_id="iceland"))
     assert jobs.transition("j1", JobStatus.PENDING, at=LATER, reason="missed its slot").site_id is None
+
+
+def test_a_job_stored_before_there_were_levels_has_that_of_its_tier(database: Database):
+    repository = JobRepository(database)
+    repository.add(a_job("old", tier="flexible", priority_level=7))
+    assert repository.get("old").priority_level == 7
+    with database.writing() as connection:
+        document = connection.execute(sa.select(jobs.c.document)).scalar_one()
+        del document["priority_level"]
+        connection.execute(sa.update(jobs).values(document=document))
+    assert repository.get("old").priority_level == 2
+    assert repository.open_jobs()[0].priority_level == 2

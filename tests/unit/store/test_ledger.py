@@ -201,3 +201,22 @@ def test_a_baseline_is_scaled_to_what_the_job_used_and_no_other_row_changes(data
     ledger.scale_baseline("j1", 0.25)
     assert [row.it_kwh for row in ledger.entries(job_id="j1")] == [row.it_kwh / 4 for row in rows[:2]]
     assert ledger.entries(job_id="j2") == rows[2:]
+
+
+def test_what_tenants_drew_is_summed_by_site_and_slot_as_measured_or_else_as_awarded(database: Database):
+    repository, ledger = JobRepository(database), LedgerRepository(database)
+    for name, tenant in (("a1", "ada"), ("a2", "ada"), ("b1", "bob")):
+        repository.add(a_job(name, tenant=tenant))
+    rows = [
+        an_entry(name, number, site_id=site, power_kw=10.0, pue=1.2, delivered_kwh=measured)
+        for name, number, site, measured in (
+            ("a1", 0, "oslo", None), ("a2", 0, "oslo", 3.0), ("a1", 1, "oslo", 0.0), ("b1", 1, "york", None),
+            ("b1", 2, "york", None),
+        )
+    ]  # fmt: skip
+    ledger.add_baseline([*rows, replace(rows[0], leg=Leg.BASELINE)])
+    assert ledger.drawn_by_tenant(slot(0), slot(2)) == [
+        ("ada", "oslo", slot(0), pytest.approx(8 * 1.2)),
+        ("ada", "oslo", slot(1), 0.0),
+        ("bob", "york", slot(1), pytest.approx(5 * 1.2)),
+    ]

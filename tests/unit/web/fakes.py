@@ -19,6 +19,7 @@ from agents.energy.zones import ZONES
 from agents.job.agent import JobAgent
 from agents.job.arrivals import ExpectedLoad
 from agents.quotes.quote import Offer, Point, Quote
+from agents.sharing import TenantShare
 from agents.site.agent import SiteAgent
 from agents.standing import Waiting
 from audit.log import AuditLog
@@ -346,6 +347,7 @@ class FakeLoop:
         self.plan = standing_of([site.site_id for site in sites.sites()])
         self.state = FakeStatus()
         self.room: dict[str, Waiting] = {}
+        self.tenants: list[TenantShare] = []
         self.refusal: InputError | None = None
 
     def request_tick(self, trigger: str) -> None:
@@ -404,6 +406,9 @@ class FakeLoop:
 
     def standing(self) -> FakeStanding:
         return self.plan
+
+    def shares(self) -> list[TenantShare]:
+        return self.tenants
 
     def expected(self) -> tuple[ExpectedLoad, ...]:
         return self.arrivals

@@ -41,6 +41,7 @@ ROUTES = {
     "/api/forecasts/load": {"get"},
     "/api/forecasts/arrivals": {"get"},
     "/api/plan": {"get"},
+    "/api/shares": {"get"},
     "/api/ticks": {"get", "post"},
     "/api/logs": {"get"},
     "/api/logs/{job_id}": {"get"},
