@@ -15,15 +15,17 @@ from agents.job.fairness.tree import Node, entitlements
 from core.series import BoolArray, FloatArray, IntArray
 
 MOST_PERIODS = 24
-LENT = 0.01
+LENT = 0.005
 """what a job counts for, of what it is worth, in room that is due to others and that they leave: premium is worth 20
 times spot, so that any job within a share comes before any beyond one"""
-BEYOND = 0.001
+BEYOND = 0.0005
 """and beyond that, where nothing is left if all others take what they want"""
 LEAST_SIZE = 0.1
-"""a job beyond its share that is larger than those within theirs counts for less still, down to this part"""
-LATE = 0.5
+"""a job beyond its share that is larger than the middle one within counts for less still, down to this part"""
+LATE = 0.8
 """of two jobs alike, what the last in the queue counts for, of what the first does: less than tells two tiers apart"""
+ENERGY_AT_MOST = 0.8
+"""of what the least job within shares is worth: what energy counts for at most, or it would lift others above that"""
 SLACK = 1e-9
 NOBODY_ELSE = 1e6
 """a share above any that is asked for: all that is there"""
@@ -148,11 +150,13 @@ def weighed(asks: Asks, world: World, dues: Dues) -> Claims:
                 past = ((middle > most + SLACK) & (wanted > 0)).any(axis=1) & ~asks.begun[in_order]
                 band[in_order[past]] = counts
     beyond = band < 1
-    factor = _factors(asks, place, band, contested)
+    within = contested & ~beyond & ~asks.begun
+    size = _sizes(asks, band, within)
+    factor = _queued(asks, place, contested) * band * size
     worst = (asked - due).argmax(axis=1)
     at = np.arange(len(worst))
     return Claims(
-        penalty_gbp=_counted(asks, world, factor),
+        penalty_gbp=_counted(asks, world, factor, size, within),
         factor=factor,
         beyond=beyond,
         asked=asked[at, worst],
@@ -173,26 +177,33 @@ def _places(asks: Asks, dues: Dues, spread: Spread) -> IntArray:
     return place
 
 
-def _factors(asks: Asks, place: IntArray, band: FloatArray, contested: BoolArray) -> FloatArray:
-    """(n,) of what a job is worth above its energy: by band, place in the queue and size."""
+def _queued(asks: Asks, place: IntArray, contested: BoolArray) -> FloatArray:
+    """(n,) 1 for the first in the queue to :data:`LATE` for the last; 1 for jobs that nothing is taken off."""
     queue = 1.0 - (1.0 - LATE) * place / max(1, len(place))
-    factor = np.where(contested & ~asks.begun & ~asks.planned, queue, 1.0)
-    within = contested & (band == 1) & ~asks.begun
-    least = asks.kw_slots[within].min(initial=np.inf)
-    size = np.clip(least / np.maximum(asks.kw_slots, SLACK), LEAST_SIZE, 1.0)
-    return np.asarray(factor * band * np.where(band < 1, size, 1.0))
+    return np.asarray(np.where(contested & ~asks.begun & ~asks.planned, queue, 1.0))
 
 
-def _counted(asks: Asks, world: World, factor: FloatArray) -> FloatArray:
-    """(n,) penalties: the factor is taken of what a job is worth above its energy at the mean of what it may use.
+def _sizes(asks: Asks, band: FloatArray, within: BoolArray) -> FloatArray:
+    """(n,) the size of the middle job within shares over that of each job beyond, :data:`LEAST_SIZE` to 1."""
+    middle = float(np.median(asks.kw_slots[within])) if within.any() else np.inf
+    size = np.clip(middle / np.maximum(asks.kw_slots, SLACK), LEAST_SIZE, 1.0)
+    return np.asarray(np.where(band < 1, size, 1.0))
 
-    So a job that is worth its energy there still is, and room that nobody else wants is not left empty.
+
+def _counted(asks: Asks, world: World, factor: FloatArray, size: FloatArray, within: BoolArray) -> FloatArray:
+    """(n,) penalties: the factor is taken of what a job is worth above its energy at the dearest of where it may run.
+
+    So a job that is worth its energy still is, and room that nobody else wants is not left empty. Larger ones are
+    counted nearer to the mean of where they may run, and none above :data:`ENERGY_AT_MOST` of what the least job within
+    shares is worth.
     """
-    total = np.concatenate([np.zeros((len(world.cost_gbp), 1)), np.cumsum(world.cost_gbp, axis=1)], axis=1)
-    last = np.maximum(asks.last, asks.first)
-    cells = asks.sites.sum(axis=1) * (last - asks.first)
-    summed = ((total[:, last] - total[:, asks.first]).T * asks.sites).sum(axis=1)
-    mean = np.divide(summed, cells, out=np.zeros(len(cells)), where=cells > 0)
-    energy_gbp = np.maximum(0.0, mean * asks.kw_slots)
+    sites = asks.sites
+    dearest = np.where(sites, world.cost_gbp.max(axis=1), -np.inf).max(axis=1, initial=0.0)
+    mean = np.divide(
+        sites @ world.cost_gbp.mean(axis=1), sites.sum(axis=1), out=np.zeros(len(size)), where=sites.any(1)
+    )
+    worth_gbp = np.divide(asks.penalty_gbp, asks.kw_slots, out=np.zeros(len(size)), where=asks.kw_slots > 0)
+    most = ENERGY_AT_MOST * worth_gbp[within].min(initial=np.inf)
+    energy_gbp = np.clip(mean + (dearest - mean) * size, 0.0, most) * asks.kw_slots
     worth = asks.penalty_gbp - energy_gbp
     return np.asarray(np.where((worth > 0) & (factor < 1), energy_gbp + worth * factor, asks.penalty_gbp))

@@ -46,11 +46,12 @@ def placed(bench: Bench, jobs: list[Job]) -> int:
 def test_a_whale_that_came_first_does_not_keep_another_tenants_jobs_out(one_site: Bench):
     whale = many(one_site, 150, "whale", tier="premium")
     one_site.tick()
-    assert 25 < placed(one_site, whale) < 60
+    alone = placed(one_site, whale)
+    assert 25 < alone < 60
     minnow = many(one_site, 6, "minnow", tier="spot")
     one_site.tick()
     assert placed(one_site, minnow) == 6
-    assert placed(one_site, whale) > 20, "what the other leaves is the whale's"
+    assert placed(one_site, whale) >= alone - 7, "what the other leaves is the whale's"
 
 
 def test_a_whale_that_keeps_coming_does_not_delay_another_tenant_through_ticks(one_site: Bench):

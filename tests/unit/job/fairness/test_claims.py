@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agents.job.fairness.claims import BEYOND, LATE, LEAST_SIZE, LENT
-from tests.unit.job.fairness.worlds import asks, claims
+from tests.unit.job.fairness.worlds import GBP_PER_KW_SLOT, asks, claims
 
 WHALE = [0] * 1_000
 
@@ -46,9 +46,28 @@ def test_what_a_job_is_worth_above_its_energy_is_never_taken_away_whole():
     assert found.factor.min() > BEYOND * LATE * LEAST_SIZE
 
 
-def test_a_job_that_is_not_worth_its_energy_keeps_its_penalty():
-    found = claims(asks(WHALE + [1] * 5, penalty_gbp=np.full(1_005, 1.0)))
-    assert (found.penalty_gbp == 1.0).all()
+@pytest.mark.parametrize("penalty_gbp", [0.0, 1.0, 2.1, 80.0])
+def test_no_job_counts_for_more_than_leaving_it_out_costs(penalty_gbp: float):
+    penalty = np.where(np.arange(1_005) % 2, penalty_gbp, 80.0)
+    found = claims(asks(WHALE + [1] * 5, penalty_gbp=penalty))
+    assert (found.penalty_gbp <= penalty + 1e-12).all()
+    assert (found.penalty_gbp >= 0).all()
+
+
+def test_beyond_its_share_a_job_is_still_worth_its_energy_in_the_dearest_half_hour():
+    cost = np.full((2, 24), GBP_PER_KW_SLOT)
+    cost[1, 20] = 0.15
+    found = claims(asks(WHALE + [1] * 5), cost_gbp=cost)
+    assert (found.penalty_gbp > 40 * 0.15).all()
+    near = np.ones((1_005, 2), dtype=bool)
+    near[:, 1] = False
+    assert claims(asks(WHALE + [1] * 5, sites=near), cost_gbp=cost).penalty_gbp.min() < 40 * 0.15
+
+
+def test_energy_that_is_dearer_than_the_least_job_is_worth_does_not_lift_a_job_beyond_its_share_over_it():
+    penalty = np.array([400.0] * 1_000 + [20.0] * 5)
+    found = claims(asks(WHALE + [1] * 5, penalty_gbp=penalty), cost_gbp=np.full((2, 24), 0.45))
+    assert found.penalty_gbp[:1_000][found.beyond[:1_000]].max() < found.penalty_gbp[1_000:].min()
 
 
 def test_alone_nobody_is_beyond_a_share_and_jobs_alike_count_in_order_of_the_queue():

@@ -6,6 +6,7 @@ import numpy as np
 
 from agents.job.fairness.claims import Asks, Claims, Dues, World, weighed
 from agents.job.fairness.tree import tree_of
+from core.series import FloatArray
 
 SITES, SLOTS, ROOM_KW, GBP_PER_KW_SLOT = 2, 24, 100.0, 0.05
 
@@ -26,8 +27,15 @@ def asks(tenant: list[int], **changes: object) -> Asks:
     return Asks(tenant=np.array(tenant), **{**fields, **{name: np.asarray(value) for name, value in changes.items()}})
 
 
-def claims(asked: Asks, tenants: str = "ab", usage: tuple[float, ...] = (), **weights: float) -> Claims:
+def claims(
+    asked: Asks,
+    tenants: str = "ab",
+    usage: tuple[float, ...] = (),
+    cost_gbp: FloatArray | None = None,
+    **weights: float,
+) -> Claims:
     """The claims of tenants named by the letters of ``tenants``, in a world of 4,800 kW-slots."""
-    world = World(np.full((SITES, SLOTS), ROOM_KW), np.full((SITES, SLOTS), GBP_PER_KW_SLOT))
+    cost = np.full((SITES, SLOTS), GBP_PER_KW_SLOT) if cost_gbp is None else cost_gbp
+    world = World(np.full((SITES, SLOTS), ROOM_KW), cost)
     used = np.array(usage or (0.0,) * len(tenants))
     return weighed(asked, world, Dues(tree_of(list(tenants), weights), used, 0.01))
