@@ -184,8 +184,12 @@ def _queued(asks: Asks, place: IntArray, contested: BoolArray) -> FloatArray:
 
 
 def _sizes(asks: Asks, band: FloatArray, within: BoolArray) -> FloatArray:
-    """(n,) the size of the middle job within shares over that of each job beyond, :data:`LEAST_SIZE` to 1."""
-    middle = float(np.median(asks.kw_slots[within])) if within.any() else np.inf
+    """(n,) the size of the middle job within a share over that of each job beyond, :data:`LEAST_SIZE` to 1.
+
+    Of the tenants, that whose middle job is smallest tells, so that nobody's large jobs make large ones usual.
+    """
+    tenants = np.unique(asks.tenant[within]).tolist()
+    middle = min((float(np.median(asks.kw_slots[within & (asks.tenant == t)])) for t in tenants), default=np.inf)
     size = np.clip(middle / np.maximum(asks.kw_slots, SLACK), LEAST_SIZE, 1.0)
     return np.asarray(np.where(band < 1, size, 1.0))
 

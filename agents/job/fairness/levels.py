@@ -44,7 +44,7 @@ class Stride:
 
         A level that stood empty has saved nothing up: it is due no earlier than now.
         """
-        chosen = min(waiting, key=lambda level: (max(self._due[level], self._now), level))
+        chosen = min(waiting, key=lambda level: (self._due[level], level))
         self._now = max(self._due[chosen], self._now)
         self._due[chosen] = self._now + _STRIDES[chosen]
         return chosen

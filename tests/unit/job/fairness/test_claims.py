@@ -38,6 +38,7 @@ def test_a_larger_job_beyond_its_share_counts_for_less_than_its_size():
     found = claims(asks([0] * 100 + [1] * 5, kw_slots=kw_slots, penalty_gbp=2 * kw_slots))
     assert found.beyond[:100].any()
     assert found.penalty_gbp[:100][found.beyond[:100]].max() - 400 * 0.05 < found.penalty_gbp[100:].min()
+    assert found.factor[:100][found.beyond[:100]].max() <= LENT * LEAST_SIZE
 
 
 def test_what_a_job_is_worth_above_its_energy_is_never_taken_away_whole():
@@ -66,7 +67,7 @@ def test_beyond_its_share_a_job_is_still_worth_its_energy_in_the_dearest_half_ho
 
 def test_energy_that_is_dearer_than_the_least_job_is_worth_does_not_lift_a_job_beyond_its_share_over_it():
     penalty = np.array([400.0] * 1_000 + [20.0] * 5)
-    found = claims(asks(WHALE + [1] * 5, penalty_gbp=penalty), cost_gbp=np.full((2, 24), 0.45))
+    found = claims(asks(WHALE + [1] * 5, penalty_gbp=penalty), cost_gbp=np.full((2, 24), 0.6))
     assert found.penalty_gbp[:1_000][found.beyond[:1_000]].max() < found.penalty_gbp[1_000:].min()
 
 
@@ -91,6 +92,7 @@ def test_what_is_under_way_counts_first_against_the_share():
     begun = np.arange(1_060) < 200
     found = claims(asks([0] * 1_000 + [1] * 60, begun=begun))
     assert found.beyond[200:1_000].all(), "200 jobs under way are more than half of the room"
+    assert not found.beyond[:200].any()
 
 
 def test_weights_divide_what_is_scarce():
