@@ -400,7 +400,7 @@ def full_house(folder: Path, **settings: Any) -> House:
 
 def addresses(house: House) -> Iterator[str]:
     """Every page of a house: each kind of record, a job in each state, filters and errors."""
-    yield from ("/", "/?zone=IS", "/submit", "/jobs", "/dashboard", "/signals", "/sites", "/beckn", "/audit")
+    yield from ("/", "/?zone=IS", "/submit", "/jobs", "/dashboard", "/signals", "/sites", "/beckn", "/shares", "/audit")
     yield from ("/jobs?status=failed", "/jobs?text=nothing", "/audit?kind=round", "/beckn?min_power_kw=99999")
     seen: set[str] = set()
     for job in house.jobs.stored.values():

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 PATHS = (
     "/", "/submit", "/jobs", "/jobs?text=nothing-has-this-name", "/dashboard", "/signals",
-    "/signals?zone=IS&quantity=price&days=7&state=stale", "/signals/fetches", "/sites", "/beckn", "/audit",
+    "/signals?zone=IS&quantity=price&days=7&state=stale", "/signals/fetches", "/sites", "/beckn", "/shares", "/audit",
 )  # fmt: skip
 PHONE = {"viewport": {"width": 360, "height": 740}}
 

@@ -157,13 +157,13 @@ def test_what_was_used_of_late_is_read_off_the_ledger_and_halves_in_a_half_life(
     bench = Bench.build(tmp_path / "var", sites=(small_site("london"),), usage_half_life_hours=6)
     job = bench.submit("fixed", tenant="ada", power_kw=50)
     bench.tick()
-    rows = bench.rows(job)
     for slot in range(5):
         bench.at(slot)
         bench.house.dispatcher.dispatch()
     first = {share.tenant: share for share in bench.house.loop.shares()}["ada"]
-    drawn = sum(row.site_kwh for row in rows) / 50
-    assert 0 < first.usage < drawn
+    fresh = 1 - 0.5 ** (0.5 / 6)
+    shares = [row.site_kwh / 50 for row in bench.rows(job)]
+    assert first.usage == pytest.approx(sum(fresh * (1 - fresh) ** (3 - n) * share for n, share in enumerate(shares)))
     bench.at(4 + 12)
     later = {share.tenant: share for share in bench.house.loop.shares()}["ada"]
     assert later.usage == pytest.approx(first.usage / 2)
