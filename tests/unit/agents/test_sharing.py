@@ -14,7 +14,7 @@ from agents.evidence import plan_digest
 from agents.job.demand import demand
 from agents.job.fairness.shares import jain
 from agents.negotiation import Effort, Outcome, negotiate
-from agents.proposal import Figures, instance_of
+from agents.proposal import Figures, Stakes, instance_of
 from agents.sharing import OTHERS_FIRST, Sharing, Weighed
 from core.instance import read_instance
 from core.job import Job, JobRequest, JobStatus
@@ -217,7 +217,7 @@ def negotiated(bench: Bench, jobs: list[Job], room_kw: float) -> tuple[Weighed, 
     wanted = {job.job_id: demand(job, [], ("london",), START, quoted.slots) for job in jobs}
     house = bench.house
     found = Sharing(house.jobs, house.sites, house.ledger, {}, 24.0).weigh(jobs, wanted, quoted, 100.0, START)
-    return found, negotiate(instance_of(quoted, found.wanted, 100.0), 7, Effort(time_limit_s=20))
+    return found, negotiate(instance_of(quoted, found.wanted, Stakes(100.0)), 7, Effort(time_limit_s=20))
 
 
 def test_ten_thousand_jobs_of_one_tenant_do_not_keep_ten_of_another_out(bench: Bench):
