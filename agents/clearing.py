@@ -17,7 +17,7 @@ from agents.rounds import Deadline, Rounds
 from core.market import NOWHERE, Prices
 from core.series import FloatArray
 
-MOST_ROUNDS = 30
+MOST_CLEARINGS = 30
 CONVERGED = 1e-4
 SHARE = 0.3
 """of the time"""
@@ -25,10 +25,10 @@ WAYS = (1.0, 0.4, 0.15)
 """how far from the best prices to the duals"""
 
 
-def cleared(rounds: Rounds, deadline: Deadline) -> None:
+def cleared(rounds: Rounds, deadline: Deadline, most: int = MOST_CLEARINGS) -> None:
     """Raise the bound by column generation; the best prices and the bound in ``rounds`` are the outcome."""
     pool = _planned(rounds)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(most):
         pool = joined([pool, _announced(rounds, rounds.announced.best)])
         master = Master(pool, rounds.market, rounds.terms, rounds.risk, rounds.settled.energy_gbp)
         found = master.relaxed(max(0.05, SHARE * deadline.limit_s - deadline.elapsed()))

@@ -22,7 +22,7 @@ from functools import cache
 
 import numpy as np
 
-from agents.clearing import cleared
+from agents.clearing import MOST_CLEARINGS, cleared
 from agents.explanation.explainer import Explainer
 from agents.filling import fill, make_room, recount, stand, trade
 from agents.job.book import JobBook
@@ -57,6 +57,9 @@ class Effort:
     """How hard to try.
 
     :param target_gap: stop improving when the certified gap is at most this.
+    :param rounds: of prices at most; None: as many as make ``JOB_ROUNDS`` turns, within ``FEWEST_AND_MOST``. From the
+        prices of a similar instance fewer will do.
+    :param clearings: of the master at most, where few enough jobs are left to clear.
     :param trials_a_job: in which jobs trade places.
     :param shards: into how many parts the jobs are divided; None: one for each 40,000, at most eight.
     :param time_limit_s: stop wherever the negotiation is, with the best plan and an honest gap.
@@ -66,6 +69,8 @@ class Effort:
     target_gap: float = 0.001
     trials_a_job: int = TRIALS_A_JOB
     shards: int | None = None
+    rounds: int | None = None
+    clearings: int = MOST_CLEARINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Negotiation:
             self._keep_best()
         if len(self.rounds.book.rows) and not self._enough():
             if len(self.rounds.book.rows) <= CLEARING_JOBS:
-                cleared(self.rounds, self._deadline)
+                cleared(self.rounds, self._deadline, self.effort.clearings)
             self._trade()
         self._restore()
 
@@ -139,7 +144,8 @@ class Negotiation:
     def _price_rounds(self) -> None:
         """Rounds, the last ones with proofs; a deadline ends them early."""
         rounds, jobs = self.rounds, len(self.rounds.book.rows)
-        count = int(np.clip(JOB_ROUNDS // max(1, jobs), *FEWEST_AND_MOST)) if jobs or rounds.terms else 0
+        usual = int(np.clip(JOB_ROUNDS // max(1, jobs), *FEWEST_AND_MOST))
+        count = (self.effort.rounds or usual) if jobs or rounds.terms else 0
         rounds.prove()
         for number in range(count):
             rounds.round(number / max(1, count - 1))

@@ -65,6 +65,7 @@ class Rounds:
         self.market, self.book, self.terms, self.risk, self.settled = market, book, tuple(terms), risk, settled
         self.summaries: list[RoundSummary] = []
         self._rng = rng
+        self._settled_cost = None if risk.moves else market.cost_gbp_per_kw(risk.weights)
         dearest = max((shard_dearest(shard) for shard in book.shards if len(shard.rows)), default=1.0)
         self.announced = PriceRounds.start(market, dearest, opening)
         free = self.rates(self.announced.prices.headroom)
@@ -76,7 +77,7 @@ class Rounds:
     @property
     def cost(self) -> FloatArray:
         """(S, T): what one IT kW for one slot costs at the present weights."""
-        return self.market.cost_gbp_per_kw(self.risk.weights)
+        return self.market.cost_gbp_per_kw(self.risk.weights) if self._settled_cost is None else self._settled_cost
 
     def rates(self, headroom: FloatArray) -> FloatArray:
         """(S, T): what one kW at the meter costs for one slot at the present weights and these prices of headroom."""
@@ -93,7 +94,8 @@ class Rounds:
         """One round; ``progress`` is the share of all rounds that are over."""
         self.book.take_turns(self._boards(progress), self.most_gbp, self._rng)
         self._answers_of_terms(progress)
-        self.risk.observe(self.energy_gbp())
+        if self.risk.moves:
+            self.risk.observe(self.energy_gbp())
         self.announced.move(self._over(), self.risk.weights, progress)
 
     def turns_of_the_others(self) -> None:

@@ -6,18 +6,15 @@ Fails when a plan of ours breaks a limit, or when a fault comes out otherwise th
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 import time
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.comparison import plots
-from benchmarks.comparison.cases import CASES, PLANNER, QUICK, QUICK_METHODS, REPLANNED
-from benchmarks.comparison.measuring import ROOT
+from benchmarks.comparison.cases import BACKTEST, CASES, PLANNER, QUICK, QUICK_METHODS, REPLANNED
+from benchmarks.comparison.measuring import ROOT, machine
 from benchmarks.comparison.page import page
 from benchmarks.comparison.results import Results, Row, load, save
 from benchmarks.comparison.running import Bench
@@ -29,14 +26,6 @@ FOLDER = Path("var/bench")
 """in the project's folder"""
 REPLANNED_CASE = "b4-10k"
 QUICK_FAULTS = ("nan", "overload", "spring")
-GB = 1e9
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
-    python = f"Python {platform.python_version()}, HiGHS {version('highspy')}"
-    return f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {python}"
 
 
 def rows(bench: Bench, patterns: list[str], quick: bool) -> Iterator[Row]:
@@ -51,6 +40,8 @@ def rows(bench: Bench, patterns: list[str], quick: bool) -> Iterator[Row]:
             yield from bench.run(case, methods)
     if wanted(REPLANNED, part=False):
         yield bench.replanned(REPLANNED_CASE)
+    if wanted(BACKTEST, part=False):
+        yield bench.backtested()
     for name in FAULTS:
         if wanted(f"b6-{name}", name in QUICK_FAULTS):
             yield bench.fault(name)

@@ -59,7 +59,7 @@ def autoregressive(key: int, index: IntArray, phi: float) -> FloatArray:
     return np.convolve(shocks, kernel, mode="valid")
 
 
-def forecast_error(process: FloatArray, lead: IntArray, at_issue: float, phi: float) -> FloatArray:
+def forecast_error(process: FloatArray, lead: IntArray, at_issue: FloatArray | float, phi: float) -> FloatArray:
     """The error of a forecast that knows an AR(1) process up to its issue and lets it decay from there.
 
     :param process: (n,) the process at the slots forecast.

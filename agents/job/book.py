@@ -149,6 +149,8 @@ class JobBook:
     def drawn(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """What all jobs draw: (S, T) at the meters, (P, T) of hardware, (C,) kg under the caps."""
         parts = [shard.courses for shard in self.shards]
+        if len(parts) == 1:
+            return parts[0].load_kw.copy(), parts[0].hardware_kw.copy(), parts[0].kg.copy()
         return (
             np.sum([part.load_kw for part in parts], axis=0),
             np.sum([part.hardware_kw for part in parts], axis=0),

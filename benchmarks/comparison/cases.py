@@ -137,3 +137,5 @@ QUICK_METHODS = (*RULES, "cats")
 """of the quick run: what takes a second or two"""
 REPLANNED = "b4-10k-replan"
 REPLAN_TARGET = Target(0.5, 0.0025, None)
+BACKTEST = "backtest-2023"
+BACKTEST_TARGET = Target(900.0, 0.01, None)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 KB_A_MB = 1000
+GB = 1e9
 
 
 class Measured(NamedTuple):
@@ -40,6 +41,16 @@ class Measured(NamedTuple):
     def said(self) -> str:
         """Its last word."""
         return self.lines[-1] if self.lines else ""
+
+
+def machine() -> str:
+    """What figures are measured on."""
+    import platform
+    from importlib.metadata import version
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
+    python = f"Python {platform.python_version()}, HiGHS {version('highspy')}"
+    return f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {python}"
 
 
 def measure(command: Sequence[str | Path], limit_s: float) -> Measured:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison.cases import EXTERNAL, PLANNER, REPLANNED, Case
+from benchmarks.comparison.cases import BACKTEST, EXTERNAL, PLANNER, REPLANNED, Case
 from benchmarks.comparison.measuring import ROOT, Measured, measure
 from benchmarks.comparison.results import ABSENT, FAILED, LATE, NO_ANSWER, PLAN, UNSUITED, VALUE, Row
 from benchmarks.peers import forms
@@ -20,6 +20,7 @@ SMALL_S = 10.0
 """commands that take less are repeated for a median"""
 GENEROUS, MORE_S = 3.0, 60.0
 """a process may take so many times its limit, and so much more, for what is not planning"""
+BACKTEST_LIMIT_S = 3 * 3600
 REFUSAL = 2
 """exit status of ``app.py`` for input that it refuses"""
 OUTCOMES = {0: PLAN, forms.UNSUITED: UNSUITED, forms.NO_ANSWER: NO_ANSWER}
@@ -114,6 +115,19 @@ class Bench:
         churn = json.loads((ROOT / plan).read_text())["churn"]
         figures = self.judged(again, plan) | {"churn": churn}
         return Row(REPLANNED, PLANNER, PLAN, "", figures.pop("wall_s"), run.wall_s, run.peak_mb, figures)
+
+    def backtested(self) -> Row:
+        """The backtest over all that is recorded; it writes its own page, docs/backtest.md."""
+        if self.data is None:
+            return Row(BACKTEST, PLANNER, ABSENT, "no recorded figures: name their folder with --data")
+        summary = ROOT / self.folder / f"{BACKTEST}.json"
+        command: list[str | Path] = [sys.executable, "-m", "benchmarks.backtest", "--data", self.data]
+        run = measure([*command, "--summary", summary], BACKTEST_LIMIT_S)
+        if not summary.exists():
+            return Row(BACKTEST, PLANNER, LATE if run.late else FAILED, run.said, command_s=run.wall_s)
+        figures = json.loads(summary.read_text())
+        summary.unlink()
+        return Row(BACKTEST, PLANNER, PLAN, "", figures.pop("wall_s"), run.wall_s, run.peak_mb, figures)
 
     def _module(self, module: str, *arguments: str | Path) -> None:
         run = measure([sys.executable, "-m", module, *arguments], 3600)

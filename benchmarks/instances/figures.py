@@ -64,15 +64,25 @@ class Figures:
         return int(self.price.shape[1])
 
 
-def figures(zones: Sequence[str], slots: int, data: Path | None, start: datetime = FIRST_SLOT) -> Figures:
-    """Figures of ``zones``; recorded ones of the folder ``data``, synthetic ones without it."""
+def figures(
+    zones: Sequence[str],
+    slots: int,
+    data: Path | None,
+    start: datetime = FIRST_SLOT,
+    longest_hole_slots: int = LONGEST_HOLE_SLOTS,
+) -> Figures:
+    """Figures of ``zones``; recorded ones of the folder ``data``, synthetic ones without it.
+
+    Holes of the record up to ``longest_hole_slots`` are bridged; a longer one is a :class:`ValueError`.
+    """
     climates = [next(climate for climate in TEN_ZONES if climate.region == zone) for zone in zones]
     if data is None:
         drawn = drawn_figures(np.random.default_rng(slots), climates, slots)
         return Figures("synthetic", start, tuple(zones), *drawn)
     first = slot_index(start)
     price, carbon = (
-        np.stack([_whole(zone, found[zone].window(first, slots)) for zone in zones]) for found in _read(zones, data)
+        np.stack([_whole(zone, found[zone].window(first, slots), longest_hole_slots) for zone in zones])
+        for found in _read(zones, data)
     )
     return Figures("recorded", start, tuple(zones), price, carbon, modelled_pue(climates, slots))
 
@@ -88,11 +98,11 @@ def _read(zones: Sequence[str], data: Path) -> tuple[dict[str, Recorded], dict[s
     )
 
 
-def _whole(zone: str, values: FloatArray) -> FloatArray:
+def _whole(zone: str, values: FloatArray, longest_hole_slots: int) -> FloatArray:
     """The same with short holes bridged by straight lines; :class:`ValueError` where a hole is too long for that."""
     known = np.flatnonzero(~np.isnan(values))
-    if not known.size or np.diff(known, prepend=-1, append=values.size).max() > LONGEST_HOLE_SLOTS + 1:
-        raise ValueError(f"{zone}: more than {LONGEST_HOLE_SLOTS} half-hours in a row were not recorded")
+    if not known.size or np.diff(known, prepend=-1, append=values.size).max() > longest_hole_slots + 1:
+        raise ValueError(f"{zone}: more than {longest_hole_slots} half-hours in a row were not recorded")
     return np.interp(np.arange(values.size), known, values[known])
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from agents.negotiation import Effort, negotiate
+from agents.negotiation import Effort, negotiate, warm_up
 from core.instance import Course, Frozen, Instance
 from tests.unit.planning import optimum_gbp, random_instance, violations
 
@@ -165,3 +165,30 @@ def test_who_stands_makes_way_for_a_newcomer_that_has_no_other_place_without_a_r
 def test_opening_prices_that_fit_nowhere_are_refused(prices, told):
     with pytest.raises(ValidationError, match=told):
         Instance.model_validate(random_instance(0).model_dump() | {"opening": [prices]})
+
+
+def test_rounds_and_clearings_are_at_most_as_many_as_asked(monkeypatch):
+    warm_up()
+    cleared = []
+
+    def relaxed(master, time_limit_s):
+        cleared.append(master)
+
+    instance = random_instance(0, jobs=20, sites=3, slots=12)
+    monkeypatch.setattr("agents.policy.master.Master.relaxed", relaxed)
+    taken = []
+    monkeypatch.setattr("agents.rounds.Rounds.round", lambda rounds, progress: taken.append(progress))
+    hard = Effort(time_limit_s=60, target_gap=-1.0, trials_a_job=0)
+    negotiate(instance, 0, replace(hard, rounds=5, clearings=0))
+    assert (taken, cleared) == ([0.0, 0.25, 0.5, 0.75, 1.0], [])
+    taken.clear()
+    negotiate(instance, 0, replace(hard, clearings=2))
+    assert (len(taken), len(cleared)) == (120, 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_plan_made_with_little_effort_is_valid_and_its_bound_holds(seed):
+    instance = random_instance(seed)
+    plan = negotiate(instance, seed, Effort(time_limit_s=60, rounds=3, clearings=1, trials_a_job=0)).plan
+    assert violations(instance, plan) == []
+    assert plan.bound_gbp <= optimum_gbp(instance) + 1e-6

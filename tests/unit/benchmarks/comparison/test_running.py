@@ -13,6 +13,7 @@ from benchmarks.comparison import running
 from benchmarks.comparison.cases import PLANNER, Case
 from benchmarks.comparison.results import ABSENT, FAILED, LATE, PLAN, UNSUITED, VALUE, Row
 from benchmarks.comparison.running import Bench
+from benchmarks.comparison.tables import certified_gap
 
 CASE = Case("b3-20", "twenty blocks", 2.0, ("run-now", "exact-lp"), patience_s=20.0)
 
@@ -79,6 +80,32 @@ def test_a_fault_is_refused_with_the_field_or_planned(bench: Bench) -> None:
     assert planned.valid
 
 
+def test_a_backtest_without_recorded_figures_says_so(bench: Bench) -> None:
+    row = bench.backtested()
+    assert (row.outcome, row.said) == (ABSENT, "no recorded figures: name their folder with --data")
+
+
+def test_a_backtest_becomes_a_row_with_its_median_gap(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = '{"wall_s": 5.0, "median_gap": 0.002, "objective_gbp": 9.0, "unserved": 1, "violations": 0}'
+
+    def measured(command: list[object], limit_s: float) -> running.Measured:
+        Path(str(command[-1])).write_text(summary)
+        return running.Measured(0, 7.0, 300.0, False, ())
+
+    monkeypatch.setattr(running, "measure", measured)
+    row = Bench(bench.folder, bench.folder, repeats=1).backtested()
+    assert (row.instance, row.outcome, row.wall_s, row.valid) == ("backtest-2023", PLAN, 5.0, True)
+    assert certified_gap(row) == 0.002
+    assert list(bench.folder.iterdir()) == []
+
+
+def test_a_backtest_that_breaks_down_says_how(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = running.Measured(1, 7.0, 300.0, False, ("KeyError: 'price'",))
+    monkeypatch.setattr(running, "measure", lambda command, limit_s: failed)
+    row = Bench(bench.folder, bench.folder, repeats=1).backtested()
+    assert (row.outcome, row.said) == (FAILED, "KeyError: 'price'")
+
+
 def test_a_generator_that_fails_is_an_error(bench: Bench) -> None:
     with pytest.raises(RuntimeError, match="invalid choice: 'b7'"):
         bench.generate("b7")
@@ -108,7 +135,7 @@ def asked(patterns: list[str], quick: bool) -> list[str]:
 def test_the_quick_run_is_a_part_and_patterns_choose() -> None:
     everything, quick = asked([], quick=False), asked([], quick=True)
     assert set(quick) < set(everything)
-    assert "b4-10k-replan" in everything
+    assert {"b4-10k-replan", "backtest-2023"} < set(everything)
     assert asked(["b3-*", "b6-n*"], quick=False) == [name for name in everything if name.startswith(("b3-", "b6-n"))]
 
 
