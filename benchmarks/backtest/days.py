@@ -12,7 +12,13 @@ from core.series import FloatArray
 
 Json = dict[str, Any]
 
-MEASURES = {"energy_gbp": "energy cost", "carbon_kg": "carbon", "total_gbp": "total cost"}
+SERVED = "served_gbp"
+MEASURES = {
+    "energy_gbp": "energy cost",
+    "carbon_kg": "carbon",
+    "total_gbp": "total cost",
+    SERVED: "the same without penalties",
+}
 LEAST_LOST_GBP = 0.005
 """below half a penny a day is a draw"""
 
@@ -41,8 +47,10 @@ class Lost(NamedTuple):
 
 def values(results: Json, method: str, measure: str) -> FloatArray:
     """(D,) of the days on which jobs arrived."""
-    kept = np.array(results["jobs_by_day"]) > 0
-    return np.array(results["methods"][method][measure], dtype=np.float64)[kept]
+    kept, found = np.array(results["jobs_by_day"]) > 0, results["methods"][method]
+    if measure == SERVED:
+        return np.subtract(found["total_gbp"], found["penalty_gbp"])[kept]
+    return np.array(found[measure], dtype=np.float64)[kept]
 
 
 def dates(results: Json) -> list[date]:

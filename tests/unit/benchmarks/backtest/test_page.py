@@ -52,6 +52,12 @@ def test_savings_are_of_days_with_jobs_and_of_all_together() -> None:
     assert found.high == pytest.approx(0.19)
 
 
+def test_penalties_are_told_apart() -> None:
+    results = made()
+    results["methods"]["greedy"]["penalty_gbp"] = [6.0, 0.0, 0.0, 0.0]
+    assert spread(results, "greedy", "served_gbp").whole == pytest.approx((24 - 29) / 24)
+
+
 def test_a_day_lost_is_named_with_its_reason() -> None:
     (day,) = lost(made(), "greedy")
     assert (day.day, day.gbp, day.share) == (date(2023, 1, 3), pytest.approx(2.0), pytest.approx(0.2))
