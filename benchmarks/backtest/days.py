@@ -49,7 +49,7 @@ def values(results: Json, method: str, measure: str) -> FloatArray:
     """(D,) of the days on which jobs arrived."""
     kept, found = np.array(results["jobs_by_day"]) > 0, results["methods"][method]
     if measure == SERVED:
-        return np.subtract(found["total_gbp"], found["penalty_gbp"])[kept]
+        return np.asarray(np.subtract(found["total_gbp"], found["penalty_gbp"]))[kept]
     return np.array(found[measure], dtype=np.float64)[kept]
 
 
