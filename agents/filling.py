@@ -162,15 +162,27 @@ def _seat(rounds: Rounds, shard: Shard, jobs: IntArray, prices: Prices) -> None:
 
 
 def _settle(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Generator) -> None:
-    """Everyone may move to what is cheaper and free; gangs that are out stay out, those that are in stay in."""
+    """Everyone may move to what is cheaper and free; gangs that are out stay out, those that are in stay in.
+
+    Who pays no more than the least that is possible for it at all is not asked.
+    """
     from agents.job.kernels.turns import take_turns  # brings the compiler
 
     orders, courses = shard.orders, shard.courses
     most = orders.row["penalty_gbp"].copy()
     in_gang = orders.row["gang"] != NOWHERE
     most[in_gang] = np.where(courses.place[in_gang] == NOWHERE, OUT, -OUT)
-    order = rng.permutation(len(orders.row)).astype(np.int64)
+    order = rng.permutation(np.flatnonzero(_may_gain(shard))).astype(np.int64)
     take_turns(orders, order, most, rounds.hard_board(shard, prices), courses)
+
+
+def _may_gain(shard: Shard) -> BoolArray:
+    """(J,): pays more than the floor of its first place, or has none; floors are in order, and not known to all."""
+    orders, courses = shard.orders, shard.courses
+    floor = np.full(len(orders.row), -np.inf)
+    some = np.diff(orders.place_at) > 0
+    floor[some] = orders.place_floor[orders.place_at[:-1][some]]
+    return np.asarray((courses.place == NOWHERE) | (courses.gbp > floor + 1e-9))
 
 
 def trade(

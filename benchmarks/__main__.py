@@ -28,15 +28,15 @@ REPLANNED_CASE = "b4-10k"
 QUICK_FAULTS = ("nan", "overload", "spring")
 
 
-def rows(bench: Bench, patterns: list[str], quick: bool) -> Iterator[Row]:
-    """Run what the patterns name, all of it or the quick part."""
+def rows(bench: Bench, patterns: list[str], quick: bool, ours: bool) -> Iterator[Row]:
+    """Run what the patterns name, all of it or the quick part; ``ours``: with the planner alone."""
 
     def wanted(name: str, part: bool) -> bool:
         return any(fnmatch(name, pattern) for pattern in patterns) if patterns else part or not quick
 
     for case in CASES:
         if wanted(case.name, case.name in QUICK):
-            methods = [method for method in case.methods if not quick or method in QUICK_METHODS]
+            methods = [method for method in case.methods if not ours and (not quick or method in QUICK_METHODS)]
             yield from bench.run(case, methods)
     if wanted(REPLANNED, part=False):
         yield bench.replanned(REPLANNED_CASE)
@@ -73,6 +73,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="instances like b3-*; keeps other results"
     )
+    parser.add_argument("--ours", action="store_true", help="the planner alone; keeps the other methods' results")
     parser.add_argument(
         "--data", type=Path, default=RECORDS, help="folder of recorded figures (default ../shared/data)"
     )
@@ -87,7 +88,7 @@ def main(arguments: list[str]) -> int:
     results = load(kept, machine(), "synthetic" if data is None else "recorded")
     bench, began, wrong = Bench(folder, data, repeats=1 if options.quick else 3), time.perf_counter(), 0
     bench.prepare()
-    for row in rows(bench, options.only, options.quick):
+    for row in rows(bench, options.only, options.quick, options.ours):
         print(told(row), flush=True)
         wrong += not holds(row)
         results = results.with_rows([row])

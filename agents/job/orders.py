@@ -7,9 +7,11 @@ core/market.py; J jobs, L the longest ladder of levels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from graphlib import TopologicalSorter
 from itertools import chain
-from typing import NamedTuple, cast
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,12 @@ BLOCK, PAUSABLE, ELASTIC = range(3)
 BEND = {"block": 1.0, "pausable": 0.3, "elastic": 0.0}
 KIND = {"block": BLOCK, "pausable": PAUSABLE, "elastic": ELASTIC}
 UNLIMITED = 1 << 30
+TOLD = [
+    *("kind", "power_kw", "duration_slots", "pause_cost_gbp", "restart_slots", "min_run_slots", "max_pauses"),
+    *("latest_slot", "tenant", "gang", "work", "max_price_gbp_per_kwh", "max_carbon_g_per_kwh", "carbon_cap_kg"),
+    *("unserved_penalty_gbp", "move_cost_gbp"),
+]
+"""fields of a job that become figures of its row"""
 RowArray = NDArray[np.void]
 
 
@@ -143,32 +151,32 @@ def orders_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -
     planned_place, planned_level = _standing(instance, market, [jobs[number] for number in planned], ladders)
     row_of = np.full(len(jobs), NOWHERE, dtype=np.int64)
     row_of[planned] = np.arange(len(planned))
-    gangs = {name: number for number, name in enumerate(sorted({job.gang for job in jobs if job.gang is not None}))}
-    power = _real(jobs, lambda job: job.power_kw or 0.0)
-    duration = _whole(jobs, lambda job: job.duration_slots or 0)
+    told = _told(jobs)
+    gangs = {name: number for number, name in enumerate(sorted(set(told["gang"]) - {None}))}
+    power, duration = _numbers(told["power_kw"], 0.0), _numbers(told["duration_slots"], 0)
     row = np.zeros(len(jobs), dtype=ROW)
     for name, values in {
-        "kind": _whole(jobs, lambda job: KIND[job.kind]),
+        "kind": [KIND[kind] for kind in told["kind"]],
         "power_kw": power,
         "duration": duration,
-        "pause_gbp": _real(jobs, lambda job: job.pause_cost_gbp or 0.0),
-        "restart": _whole(jobs, lambda job: job.restart_slots or 0),
-        "min_run": _whole(jobs, lambda job: job.min_run_slots or 1),
-        "max_pauses": _whole(jobs, lambda job: UNLIMITED if job.max_pauses is None else job.max_pauses),
+        "pause_gbp": _numbers(told["pause_cost_gbp"], 0.0),
+        "restart": _numbers(told["restart_slots"], 0),
+        "min_run": _numbers(told["min_run_slots"], 1),
+        "max_pauses": _numbers(told["max_pauses"], UNLIMITED),
         "first": first,
-        "last": _whole(jobs, lambda job: job.latest_slot),
+        "last": told["latest_slot"],
         "roomy_last": roomy_last,
-        "max_price": _limits(jobs, lambda job: job.max_price_gbp_per_kwh),
-        "max_carbon": _limits(jobs, lambda job: job.max_carbon_g_per_kwh),
-        "cap_kg": _limits(jobs, lambda job: job.carbon_cap_kg),
-        "work": _real(jobs, lambda job: job.work or 0.0),
+        "max_price": _numbers(told["max_price_gbp_per_kwh"], np.inf),
+        "max_carbon": _numbers(told["max_carbon_g_per_kwh"], np.inf),
+        "cap_kg": _numbers(told["carbon_cap_kg"], np.inf),
+        "work": _numbers(told["work"], 0.0),
         "depth": depth,
-        "penalty_gbp": _real(jobs, lambda job: job.unserved_penalty_gbp),
+        "penalty_gbp": told["unserved_penalty_gbp"],
         "planned": row_of,
-        "move_gbp": _real(jobs, lambda job: job.move_cost_gbp or 0.0),
-        "tenant_cap": _whole(jobs, lambda job: market.tenant_cap.get(job.tenant, NOWHERE)),
-        "gang": _whole(jobs, lambda job: NOWHERE if job.gang is None else gangs[job.gang]),
-        "bulk": _real(jobs, lambda job: BEND[job.kind]) * power * duration,
+        "move_gbp": _numbers(told["move_cost_gbp"], 0.0),
+        "tenant_cap": [market.tenant_cap.get(tenant, NOWHERE) for tenant in told["tenant"]],
+        "gang": [NOWHERE if gang is None else gangs[gang] for gang in told["gang"]],
+        "bulk": np.array([BEND[kind] for kind in told["kind"]]) * power * duration,
     }.items():
         row[name] = values
     return Orders(
@@ -215,11 +223,25 @@ def _places(market: Market) -> dict[tuple[int, str | None], int]:
     return {pair: place for place, pair in enumerate(pairs)}
 
 
+def _told(jobs: Sequence[JobInstance]) -> dict[str, tuple[Any, ...]]:
+    """What the jobs say in each of ``TOLD``, job by job."""
+    return (
+        dict(zip(TOLD, zip(*map(attrgetter(*TOLD), jobs), strict=True), strict=True))
+        if jobs
+        else dict.fromkeys(TOLD, ())
+    )
+
+
+def _numbers(values: Sequence[float | None], otherwise: float) -> FloatArray:
+    """(J,): what is said, or what holds where nothing is."""
+    return np.array([otherwise if value is None else value for value in values], dtype=np.float64)
+
+
 def _ladders(jobs: Sequence[JobInstance]) -> tuple[FloatArray, FloatArray, IntArray]:
     depth = _whole(jobs, lambda job: len(job.levels) if job.levels else 1)
     width = int(depth.max(initial=1))
     level_kw, level_work = np.full((len(jobs), width), np.inf), np.ones((len(jobs), width))
-    level_kw[:, 0] = _real(jobs, lambda job: job.power_kw or 0.0)
+    level_kw[:, 0] = [job.power_kw or 0.0 for job in jobs]
     for row, job in enumerate(jobs):
         if job.levels:
             level_kw[row, : len(job.levels)] = [level.power_kw for level in job.levels]
@@ -231,13 +253,17 @@ def _places_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) 
     """For each job its places, and what it costs to run there for it is not its home."""
     number = {site.id: row for row, site in enumerate(instance.sites)}
     by_class = _places(market)
-    found = []
-    for job in jobs:
-        here = [(by_class.get((number[site], job.hardware), NOWHERE), site) for site in job.sites]
+
+    @cache
+    def at(
+        sites: tuple[str, ...], hardware: str | None, home: str | None, move_gbp: float | None
+    ) -> tuple[list[int], list[float]]:
+        here = [(by_class.get((number[site], hardware), NOWHERE), site) for site in sites]
         own = [(place, site) for place, site in here if place != NOWHERE]
-        move = job.migration_cost_gbp or 0.0
-        found.append(([place for place, _ in own], [move if job.home not in (None, site) else 0.0 for _, site in own]))
-    return found
+        elsewhere = move_gbp or 0.0
+        return [place for place, _ in own], [elsewhere if home not in (None, site) else 0.0 for _, site in own]
+
+    return [at(job.sites, job.hardware, job.home, job.migration_cost_gbp) for job in jobs]
 
 
 def _frozen_ends(instance: Instance) -> dict[str, int]:
@@ -274,11 +300,3 @@ def _starts(lengths: Sequence[int]) -> IntArray:
 
 def _whole(jobs: Sequence[JobInstance], of: Callable[[JobInstance], int]) -> IntArray:
     return np.array([of(job) for job in jobs], dtype=np.int64)
-
-
-def _real(jobs: Sequence[JobInstance], of: Callable[[JobInstance], float]) -> FloatArray:
-    return np.array([of(job) for job in jobs], dtype=np.float64)
-
-
-def _limits(jobs: Sequence[JobInstance], of: Callable[[JobInstance], float | None]) -> FloatArray:
-    return np.array([np.inf if (limit := of(job)) is None else limit for job in jobs], dtype=np.float64)

@@ -32,7 +32,7 @@ Json = dict[str, Any]
 Run = tuple[int, int, float]
 
 HORIZON_SLOTS = 96
-EFFORT = Effort(time_limit_s=5.0, target_gap=0.01, rounds=16, clearings=1, trials_a_job=20)
+EFFORT = Effort(time_limit_s=5.0, target_gap=0.005, rounds=16, clearings=1, trials_a_job=20)
 """counted in rounds, clearings and trials, so that the same seed gives the same plans on any machine"""
 SCARCE_GBP_PER_KW = 0.001
 """a price of headroom, per kW and half-hour, from which on jobs are said to contend for it"""

@@ -129,7 +129,7 @@ class Scripted(Bench):
 
 def asked(patterns: list[str], quick: bool) -> list[str]:
     bench = Scripted(Path(), None, 1)
-    return [row.instance for row in bench_command.rows(bench, patterns, quick)]
+    return [row.instance for row in bench_command.rows(bench, patterns, quick, ours=False)]
 
 
 def test_the_quick_run_is_a_part_and_patterns_choose() -> None:
