@@ -41,7 +41,7 @@ from core.market import NOWHERE, Market, Prices
 from core.plan import Assignment, Plan, SitePower, Unserved
 
 JOB_ROUNDS = 240_000
-FEWEST_AND_MOST = (24, 120)
+FEWEST_AND_MOST = (28, 120)
 """rounds: as many as make ``JOB_ROUNDS`` turns in all, within these"""
 PROVE_EVERY = 4
 PROOFS_FROM = 0.4

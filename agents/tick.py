@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from agents.changes import churn, coming, course_of, made_of, too_late
 from agents.energy.agent import EnergyAgent
 from agents.energy.scenarios import drawn
 from agents.evidence import Facts, award_body, refusal_body, round_body
@@ -22,9 +23,9 @@ from agents.explanation.explainer import Explainer
 from agents.job.agent import JobAgent
 from agents.job.arrivals import ArrivalForecaster, ExpectedLoad
 from agents.job.demand import Demand
-from agents.messages import Award, Counter, EnergyQuote, with_weather
+from agents.messages import Counter, EnergyQuote, with_weather
 from agents.negotiation import Effort, Outcome
-from agents.proposal import Figures, Stakes, demands, figures, instance_of, planned_kw, rows_of, worth_between
+from agents.proposal import Figures, Stakes, demands, figures, instance_of, planned_kw, worth_between
 from agents.quotes.book import WEEK, QuoteBook, Week
 from agents.reckoning import Reckoning
 from agents.reserve import reserved_kw
@@ -162,7 +163,7 @@ class Tick:
         outcome = replace(outcome, counters=table.weighed.told(outcome.counters))
         kept = self._reserved(table, started, outcome.plan.assignments)
         explainer = Explainer(instance, outcome.plan)
-        table.made = _made(table.figures, outcome.awards)
+        table.made = made_of(table.figures, outcome.awards)
         table.explained = table.weighed.explained(explainer.explain(self._changed(table, outcome)))
         with self._lock:
             record = self._commit(tick_id, trigger, started, table, instance, outcome, kept)
@@ -223,7 +224,7 @@ class Tick:
 
     def _give_up_on_the_late(self, tick_id: str, table: _Table) -> None:
         """End jobs that have not begun and whose window has closed: nothing could serve them any more."""
-        late = [job for job in table.jobs if _too_late(job, table.wanted.get(job.job_id))]
+        late = [job for job in table.jobs if too_late(job, table.wanted.get(job.job_id))]
         late = [job for job in late if not self._with.jobs.get(job.job_id).status.terminal]
         if not late:
             return
@@ -277,8 +278,8 @@ class Tick:
 
     def _changed(self, table: _Table, outcome: Outcome) -> list[str]:
         """Jobs whose course, or the reason why they have none, is not the standing one: those are recorded."""
-        jobs, standing = {job.job_id: job for job in table.jobs}, _coming(table)
-        moved = [job_id for job_id, rows in table.made.items() if standing.get(job_id) != _course(rows)]
+        jobs, standing = {job.job_id: job for job in table.jobs}, coming(table.rows, table.figures.start, table.wanted)
+        moved = [job_id for job_id, rows in table.made.items() if standing.get(job_id) != course_of(rows)]
         refused = [
             counter.job_id
             for counter in outcome.counters
@@ -290,7 +291,7 @@ class Tick:
         """The plan's rows, the decisions that differ from the standing ones, and the churn."""
         facts, jobs = self._facts(tick_id, table), {job.job_id: job for job in table.jobs}
         place = {site_id: row for row, site_id in enumerate(table.figures.site_ids)}
-        standing = _coming(table)
+        standing = coming(table.rows, table.figures.start, table.wanted)
         bodies: list[Body] = []
         for award in outcome.awards:
             if why := table.explained.get(award.job_id):
@@ -363,49 +364,3 @@ class Tick:
             churn=churn_share,
             log_seq=log_seq,
         )
-
-
-Course = frozenset[tuple[str, datetime, float]]
-
-
-def _course(rows: Sequence[SlotEntry]) -> Course:
-    """Where, when and how much: what makes two plans of a job the same."""
-    return frozenset((row.site_id, row.slot_start, round(row.power_kw, 6)) for row in rows)
-
-
-def _made(figures: Figures, awards: Sequence[Award]) -> dict[str, list[SlotEntry]]:
-    """The ledger rows of each award."""
-    place = {site_id: row for row, site_id in enumerate(figures.site_ids)}
-    return {a.job_id: rows_of(a.job_id, Leg.PLAN, figures, place[a.site_id], a.runs) for a in awards}
-
-
-def _coming(table: _Table) -> dict[str, Course]:
-    """The standing course of each job from the plan's start on."""
-    coming: dict[str, list[SlotEntry]] = {}
-    for row in table.rows:
-        if row.slot_start >= table.figures.start and row.job_id in table.wanted:
-            coming.setdefault(row.job_id, []).append(row)
-    return {job_id: _course(rows) for job_id, rows in coming.items()}
-
-
-def churn(standing: Mapping[str, Course], rows: Sequence[SlotEntry]) -> float:
-    """Share of the standing job-slots that the new plan moves or drops."""
-    total = sum(len(course) for course in standing.values())
-    if not total:
-        return 0.0
-    planned = {(row.job_id, row.site_id, row.slot_start) for row in rows}
-    kept = sum((job_id, site, slot) in planned for job_id, course in standing.items() for site, slot, _ in course)
-    return 1 - kept / total
-
-
-def _too_late(job: Job, wanted: Demand | None) -> bool:
-    """Whether a job that has not begun has too short a window left for its work, capacity and limits left aside."""
-    if wanted is None or wanted.instance is None or wanted.frozen is not None:
-        return False
-    if job.status not in (JobStatus.PENDING, JobStatus.SCHEDULED):
-        return False
-    left = wanted.instance
-    window = left.latest_slot - left.earliest_slot
-    if left.levels:
-        return window * left.levels[-1].work_per_slot < (left.work or 0.0) - 1e-9
-    return window < (left.duration_slots or 0)

@@ -19,7 +19,7 @@ from core.market import NOWHERE, Market, Prices
 from core.series import BoolArray, FloatArray, IntArray
 
 JOBS_A_SHARD = 40_000
-MOST_SHARDS = 8
+MOST_SHARDS = 4
 OUT = -1e18
 """below any cost: a job that may spend no more stays out"""
 
