@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
@@ -44,6 +45,7 @@ def crew_of(way: str, workers: int) -> Iterator[Crew]:
     else:
         from dask.distributed import Client, LocalCluster
 
+        warnings.filterwarnings("ignore", "Sending large graph")  # what a shard does is some MB, and new in each round
         with (
             LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=workers, threads_per_worker=1, dashboard_address=None

@@ -40,13 +40,14 @@ class SlackwaterError(Exception):
 
     def diagnostics(self) -> str:
         """What happened, then what to do about it."""
-        return f"{self} {self.remedy}"
+        text = str(self)
+        return f"{text}{'' if text.endswith(('.', '!', '?')) else '.'} {self.remedy}"
 
 
 class InputError(SlackwaterError):
     """What the caller sent cannot be used; nothing was stored."""
 
-    remedy = "Correct the named field and send the request again."
+    remedy = "Correct the named field and try again."
 
     def __init__(self, message: str, *, field: str, value: object = None, remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)

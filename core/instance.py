@@ -356,7 +356,8 @@ def read_instance(path: Path) -> Instance:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "instance"
-        raise InputError(f"{path}: {where}: {first['msg']}", field=where, value=first.get("input")) from error
+        told = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: {where}: {told}", field=where, value=first.get("input")) from error
 
 
 def write_json(model: BaseModel, path: Path) -> None:

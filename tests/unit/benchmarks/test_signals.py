@@ -11,12 +11,17 @@ import pytest
 
 from benchmarks import signals
 from benchmarks.signals import (
+    LAGS,
     MARKER,
     OWN,
     OWN_AFTER_PUBLISHED,
     OWN_ALONE,
     RIDGE_YEAR,
+    Result,
+    alike,
     evaluate,
+    hanging_together,
+    persistence,
     regret,
     report,
     shortfalls,
@@ -307,3 +312,38 @@ def test_recorded_carbon_leaves_out_what_is_no_figure(shared_data: Path) -> None
     history = with_published_carbon(forecast, case.history(issue, 30), issue)
     assert history.covariates["carbon_forecast"].size == history.values.size + 1 + CARBON_AHEAD_SLOTS
     assert {(issue.now - issue.known_until) for issue in case.issues} == {1}
+
+
+def wandering(seed: int, phi: float, slots: int = 300) -> np.ndarray:
+    """Shocks of unit variance, each ``phi`` of the one before and the rest new."""
+    rng, found = np.random.default_rng(seed), [0.0]
+    for _ in range(slots + 100):
+        found.append(phi * found[-1] + np.sqrt(1 - phi**2) * rng.normal())
+    return np.array(found[-slots:])
+
+
+def shocked(*shocks: tuple[int, np.ndarray]) -> Result:
+    nothing = np.zeros((1, 7))
+    return Result("model", nothing, nothing, nothing, np.zeros(1), np.zeros(1), shocks)
+
+
+def test_how_errors_fade_is_measured_within_each_issue():
+    result = shocked(*((1000 * seed, wandering(seed, 0.9)) for seed in range(200)))
+    assert persistence(result) == pytest.approx([0.9**lag for lag in LAGS], abs=0.06)
+
+
+def test_errors_of_two_quantities_are_compared_slot_by_slot_whatever_the_issues_began_with():
+    shock = wandering(1, 0.5)
+    assert alike(shocked((0, shock)), shocked((10, shock[10:]))) == pytest.approx(1)
+    assert alike(shocked((0, shock)), shocked((10, -shock[10:]))) == pytest.approx(-1)
+    assert abs(alike(shocked((0, shock)), shocked((10, wandering(2, 0.5)[10:])))) < 0.3
+    table = "\n".join(hanging_together(shocked((0, shock)), shocked((0, -shock))))
+    assert "| price |" in table
+    assert "correlation -1.00" in table
+
+
+@pytest.mark.parametrize(("error", "shock"), [(0.5, -0.82245), (-0.5, 0.82245), (2.0, -3.2898), (9.0, -5.0)])
+def test_a_shock_is_the_error_in_standard_deviations_of_its_interval(case: Case, error: float, shock: float) -> None:
+    result = evaluate(case, Oracle(error))
+    assert result.shocks[0][0] == case.issues[0].known_until
+    assert result.shocks[0][1] == pytest.approx(np.full(7 * 48, shock))
