@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import numpy as np
 
@@ -19,13 +20,13 @@ from agents.job.fairness.levels import aged
 from agents.job.fairness.shares import dominant_shares
 from agents.job.fairness.tree import fair_shares, ranked, tree_of
 from agents.job.fairness.usage import HALF_LIVES_KEPT, fading, rate
-from agents.messages import Counter
+from agents.messages import Award, Counter
 from agents.proposal import Figures
 from agents.site.agent import SiteAgent
 from core.explanation import Explanation, Share
 from core.instance import JobInstance
 from core.job import Job, JobStatus
-from core.series import FloatArray
+from core.series import BoolArray, FloatArray
 from core.slots import SLOT, SLOT_HOURS, slot_floor, slots_between
 from store.ledger import LedgerRepository
 
@@ -81,14 +82,33 @@ class Weighed:
     tenants: tuple[TenantClaim, ...] = ()
     shares: Mapping[str, Share] = field(default_factory=dict)
 
-    def told(self, counters: Sequence[Counter]) -> tuple[Counter, ...]:
-        """Refusals, those for want of room with fairness as the reason where it is."""
+    def told(self, counters: Sequence[Counter], awards: Sequence[Award]) -> tuple[Counter, ...]:
+        """Refusals, those for want of room with fairness as the reason where others have what a job might have had."""
+        if not self.shares:
+            return tuple(counters)
+        runs = self._runs(awards)
         return tuple(
             replace(counter, reason=OTHERS_FIRST)
-            if counter.job_id in self.shares and counter.reason.startswith(CROWDED)
+            if counter.job_id in self.shares
+            and counter.reason.startswith(CROWDED)
+            and _others_run(runs, self._job(counter.job_id))
             else counter
             for counter in counters
         )
+
+    def _runs(self, awards: Sequence[Award]) -> dict[str, dict[str, BoolArray]]:
+        """By site and tenant, in which slots (T,) any job of that tenant runs there."""
+        slots = max((last for award in awards for _, last, _ in award.runs), default=0)
+        found: dict[str, dict[str, BoolArray]] = {}
+        for award in awards:
+            own = found.setdefault(award.site_id, {}).setdefault(self._job(award.job_id).tenant, np.zeros(slots, bool))
+            for first, last, _ in award.runs:
+                own[first:last] = True
+        return found
+
+    def _job(self, job_id: str) -> JobInstance:
+        """A job as the planner saw it."""
+        return cast(JobInstance, self.wanted[job_id].instance)
 
     def explained(self, explanations: Mapping[str, Explanation]) -> dict[str, Explanation]:
         """Explanations of jobs without a place, with how their tenants stand."""
@@ -96,6 +116,16 @@ class Weighed:
             job_id: replace(why, share=self.shares[job_id]) if job_id in self.shares and why.chosen is None else why
             for job_id, why in explanations.items()
         }
+
+
+def _others_run(runs: Mapping[str, Mapping[str, BoolArray]], job: JobInstance) -> bool:
+    """Whether jobs of other tenants run where and while this one might."""
+    return any(
+        own[job.earliest_slot : job.latest_slot].any()
+        for site in job.sites
+        for tenant, own in runs.get(site, {}).items()
+        if tenant != job.tenant
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ class Tick:
             return record
         instance = instance_of(table.figures, table.wanted, self._stakes(table))
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
-        outcome = replace(outcome, counters=table.weighed.told(outcome.counters))
+        outcome = replace(outcome, counters=table.weighed.told(outcome.counters, outcome.awards))
         kept = self._reserved(table, started, outcome.plan.assignments)
         explainer = Explainer(instance, outcome.plan)
         table.made = made_of(table.figures, outcome.awards)

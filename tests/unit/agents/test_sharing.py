@@ -132,6 +132,17 @@ def test_a_refusal_for_reasons_of_its_own_is_not_put_down_to_fairness(one_site: 
     assert "limits" in (one_site.job(dirty).reason or "")
 
 
+def test_where_nobody_else_has_the_room_its_want_is_the_reason(one_site: Bench):
+    whale = many(one_site, 120, "whale")
+    one_site.submit(
+        tenant="minnow", allowed_regions=["london"], latest_finish=START + 100 * SLOT, earliest_start=START + 60 * SLOT
+    )
+    one_site.tick()
+    refused = [job for job in whale if one_site.status(job) is JobStatus.PENDING]
+    assert refused
+    assert OTHERS_FIRST not in {one_site.job(job).reason for job in refused}
+
+
 def test_without_want_of_room_rounds_and_plans_know_nothing_of_shares(one_site: Bench):
     jobs = [*many(one_site, 3, "whale"), *many(one_site, 2, "minnow")]
     record = one_site.tick()
