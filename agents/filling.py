@@ -105,9 +105,12 @@ def _linked(shard: Shard) -> IntArray:
 
 
 def _repair(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Generator) -> None:
-    """Make room where it is overdrawn; who had to leave is asked again."""
+    """Make room where it is overdrawn, take out gangs that are not whole; who is out is asked again."""
+    from agents.job.kernels.repair import part_gangs  # brings the compiler, which only negotiations need
+
     if not rounds.fits():
         make_room(rounds, shard, prices, rng)
+    part_gangs(shard.orders, shard.members, shard.member_at, rounds.hard_board(shard, prices), shard.courses)
     by_bulk = _linked(shard)
     for guide in (prices, scarce(prices, 0.0)):
         _seat(rounds, shard, by_bulk[shard.courses.place[by_bulk] == NOWHERE], guide)
@@ -115,11 +118,7 @@ def _repair(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Generat
 
 def make_room(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Generator) -> None:
     """Drain what is overdrawn, by ever greater regrets; who cannot go elsewhere leaves."""
-    from agents.job.kernels.repair import (
-        drain,
-        make_way,
-        part_gangs,
-    )  # brings the compiler, which only negotiations need
+    from agents.job.kernels.repair import drain, make_way  # brings the compiler, which only negotiations need
 
     orders, courses = shard.orders, shard.courses
     board = rounds.hard_board(shard, prices)
@@ -129,7 +128,6 @@ def make_room(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Gener
         drain(orders, order, regret * usual, board, courses)
     out = np.zeros(len(orders.row), dtype=np.bool_)
     make_way(orders, order[np.argsort(orders.row["bulk"][order], kind="stable")], board, courses, out)
-    part_gangs(orders, shard.members, shard.member_at, board, courses)
 
 
 def _in_the_way(rounds: Rounds, shard: Shard, board: Board) -> BoolArray:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -114,6 +115,13 @@ def torn(folder: Path) -> bool:
     return not (folder / "decisions.jsonl").read_bytes().endswith(b"\n")
 
 
+def told(url: str, job_id: str) -> dict[str, Any]:
+    answer = requests.get(f"{url}/api/jobs/{job_id}", timeout=10)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["job"]
+    return found
+
+
 def await_ends(url: str, accepted: list[str], window_s: float) -> dict[str, str]:
     """State of every job once all have ended, soon after their deadline."""
     deadline = time.monotonic() + 60 + 2 * window_s
@@ -121,7 +129,7 @@ def await_ends(url: str, accepted: list[str], window_s: float) -> dict[str, str]
         found = requests.get(f"{url}/api/jobs", params={"limit": 500}, timeout=30).json()
         states = {job["job_id"]: job["status"] for job in found["jobs"]}
         if found["total"] > 500:
-            states |= {i: requests.get(f"{url}/api/jobs/{i}", timeout=10).json()["job"]["status"] for i in accepted}
+            states |= {i: told(url, i)["status"] for i in accepted}
         open_jobs = {i: states[i] for i in accepted if states[i] not in ("completed", "failed", "cancelled")}
         if not open_jobs:
             return {i: states[i] for i in accepted}
@@ -131,4 +139,4 @@ def await_ends(url: str, accepted: list[str], window_s: float) -> dict[str, str]
 
 def all_failures_have_reasons(url: str, ended: dict[str, str]) -> bool:
     failed = [i for i, status in ended.items() if status == "failed"]
-    return all(requests.get(f"{url}/api/jobs/{i}", timeout=10).json()["job"]["reason"] for i in failed)
+    return all(told(url, i)["reason"] for i in failed)

@@ -11,6 +11,8 @@ from benchmarks import exact, referee
 from tests.worlds import world
 
 QUICK, MANY = 80, 3000
+ONCE_WRONG = (185, 1251, 1895)
+"""worlds whose plans once broke a limit"""
 EFFORT = Effort(time_limit_s=10, target_gap=0.01, trials_a_job=20)
 EXACT_LIMIT_S = 2.0
 """where the optimum takes longer, the best plan and the bound found so far stand for it"""
@@ -33,7 +35,7 @@ def hold(seed: int) -> None:
     assert best.objective_gbp >= plan.bound_gbp - rounding
 
 
-@pytest.mark.parametrize("seed", range(QUICK))
+@pytest.mark.parametrize("seed", [*range(QUICK), *ONCE_WRONG])
 def test_the_optimum_lies_between_the_bound_and_the_plan(seed: int) -> None:
     hold(seed)
 
