@@ -115,21 +115,21 @@ def torn(folder: Path) -> bool:
     return not (folder / "decisions.jsonl").read_bytes().endswith(b"\n")
 
 
-def told(url: str, job_id: str) -> dict[str, Any]:
-    answer = requests.get(f"{url}/api/jobs/{job_id}", timeout=10)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()["job"]
-    return found
+def jobs_of(url: str) -> dict[str, dict[str, Any]]:
+    """Every job, page by page."""
+    found: dict[str, dict[str, Any]] = {}
+    while True:
+        page = requests.get(f"{url}/api/jobs", params={"limit": 500, "offset": len(found)}, timeout=30).json()
+        found |= {job["job_id"]: job for job in page["jobs"]}
+        if len(found) >= page["total"]:
+            return found
 
 
 def await_ends(url: str, accepted: list[str], window_s: float) -> dict[str, str]:
     """State of every job once all have ended, soon after their deadline."""
     deadline = time.monotonic() + 60 + 2 * window_s
     while True:
-        found = requests.get(f"{url}/api/jobs", params={"limit": 500}, timeout=30).json()
-        states = {job["job_id"]: job["status"] for job in found["jobs"]}
-        if found["total"] > 500:
-            states |= {i: told(url, i)["status"] for i in accepted}
+        states = {job_id: found["status"] for job_id, found in jobs_of(url).items()}
         open_jobs = {i: states[i] for i in accepted if states[i] not in ("completed", "failed", "cancelled")}
         if not open_jobs:
             return {i: states[i] for i in accepted}
@@ -138,5 +138,5 @@ def await_ends(url: str, accepted: list[str], window_s: float) -> dict[str, str]
 
 
 def all_failures_have_reasons(url: str, ended: dict[str, str]) -> bool:
-    failed = [i for i, status in ended.items() if status == "failed"]
-    return all(told(url, i)["reason"] for i in failed)
+    found = jobs_of(url)
+    return all(found[job_id]["reason"] for job_id, status in ended.items() if status == "failed")
