@@ -53,9 +53,13 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     from agents.advisor.build import build_advisor
     from agents.loop import NegotiationLoop
     from agents.site.dispatch import Dispatcher
+    from audit.build import git_sha
     from audit.log import AuditLog
+    from audit.publishing import Publisher
+    from audit.record import Build
     from beckn.desk import FlexibilityDesk
     from commands.house import House
+    from commands.keeping import keeping_of
     from store.lease import LeaderLease
     from store.repositories import Repositories
 
@@ -63,7 +67,8 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     data.mkdir(parents=True, exist_ok=True)
     store = Repositories.at(settings.resolved_database_url)
     store.sites.seed(sites)
-    log = AuditLog.open(data / "decisions.jsonl", clock=clock, actor=f"slackwater/{VERSION}")
+    build = Build(VERSION, git_sha(Path(__file__).parent), settings.config_sha256)
+    log = AuditLog.open(data / "decisions.jsonl", clock=clock, build=build, keeping=keeping_of(settings))
     parties = _parties(settings, clock, store, log, solver)
     dispatcher = Dispatcher(clock, store.jobs, store.ledger, log, parties.sites, data / "jobs", settings.seed)
     lease = LeaderLease(store.database, "loop")
@@ -82,6 +87,13 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
         vintages=store.vintages,
         scores=store.scores,
         log=log,
+        publisher=Publisher.start(
+            log,
+            witness_url=settings.witness_url,
+            witness_key=settings.witness_key,
+            timestamp_url=settings.timestamp_url,
+            timestamp_ca=settings.timestamp_ca,
+        ),
         solver=solver,
         dispatcher=dispatcher,
         loop=loop,
@@ -96,15 +108,20 @@ def _parties(settings: Settings, clock: Clock, store: Repositories, log: AuditLo
     from agents.energy.zones import ZONES
     from agents.job.agent import JobAgent
     from agents.job.arrivals import ArrivalForecaster
+    from agents.settlement.agent import Settlement
+    from agents.settlement.metered import Metered
+    from agents.settlement.register import read_register
     from agents.site.agent import SiteAgent
     from agents.tick import Parties
 
+    read_register(settings.settlement_file)
     zones = tuple(dict.fromkeys(site.zone for site in store.sites.all()))
     enabled = enabled_zones(settings, tuple(ZONES))
+    sites = SiteAgent(clock, store.sites, settings.seed, enabled, settings.retrain_hours)
     return Parties(
         clock=clock,
         energy=build_energy(settings, clock, store.vintages, store.scores, zones),
-        sites=SiteAgent(clock, store.sites, settings.seed, enabled, settings.retrain_hours),
+        sites=sites,
         jobs=JobAgent(clock=clock, jobs=store.jobs, sites=store.sites, commands_enabled=settings.commands_enabled),
         arrivals=ArrivalForecaster(store.jobs),
         ledger=store.ledger,
@@ -112,6 +129,7 @@ def _parties(settings: Settings, clock: Clock, store: Repositories, log: AuditLo
         ticks=store.ticks,
         vintages=store.vintages,
         scores=store.scores,
+        settlement=Settlement(Metered(sites, store.readings, store.ledger), log, settings.settlement_file),
         log=log,
         solver=solver,
     )
@@ -232,13 +250,44 @@ def _add_offline_commands(commands: argparse._SubParsersAction[argparse.Argument
     replay.add_argument("--seed", type=_natural, default=20230301, help="of kinds, tiers and forecast errors")
     replay.add_argument("--keep", type=Path, help="keep database and decision log in this new folder")
     replay.add_argument("--json", action="store_true", help="print JSON for a program to read")
-    audit = commands.add_parser("audit", help="check the decision log")
-    verify = audit.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
-        "verify", help="check every line offline; names the first bad one"
-    )
-    verify.add_argument("log", type=Path, nargs="?", help="default: DATA_DIR/decisions.jsonl")
-    verify.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    token = commands.add_parser("token", help="make a token for an operator or an auditor on another machine")
+    token.add_argument("name", help="whose it is; stands in the settings, in records as a commitment")
+    token.add_argument("--role", choices=["operator", "auditor"], default="auditor", help="default auditor")
+    _add_audit(commands)
     _add_signals(commands)
+
+
+def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Commands about the decision log and the proof of it."""
+    audit = commands.add_parser("audit", help="check the decision log, derive decisions again")
+    actions = audit.add_subparsers(dest="action", required=True, metavar="ACTION")
+    log = argparse.ArgumentParser(add_help=False)
+    log.add_argument("--log", type=Path, help="default: DATA_DIR/decisions.jsonl")
+    out = argparse.ArgumentParser(add_help=False)
+    out.add_argument("--out", type=Path, help="write it to this file (default: standard output)")
+    verify = actions.add_parser("verify", help="check every line offline; names the first bad one")
+    verify.add_argument("log", type=Path, nargs="?", help="default: DATA_DIR/decisions.jsonl")
+    verify.add_argument("--key", action="append", default=[], help="verifier key; repeatable (default: all of it)")
+    verify.add_argument("--checkpoint", type=Path, action="append", default=[], help="one that you kept; repeatable")
+    verify.add_argument("--proof", type=Path, action="append", default=[], help="proof file to check; repeatable")
+    verify.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    keys = actions.add_parser("keys", parents=[log], help="show the public keys that checkpoints are signed with")
+    keys.add_argument("--rotate", action="store_true", help="sign with a new key from now on")
+    prove = actions.add_parser("prove", parents=[log, out], help="write a proof that needs no log to be checked")
+    prove.add_argument("seq", type=_natural, nargs="?", help="that this record is in the log")
+    prove.add_argument("--consistency", type=_natural, metavar="SIZE", help="that the log goes on from SIZE records")
+    actions.add_parser("verifier", parents=[out], help="write the offline verifier as one file")
+    erase = actions.add_parser("erase", parents=[log], help="make a commitment on the log unopenable for ever")
+    erase.add_argument("field", help="what the value is, such as tenant")
+    erase.add_argument("value", help="the value to erase")
+    erase.add_argument("--why", required=True, help="the reason, which is recorded")
+    actions.add_parser("scan", parents=[log], help="look for names and meter identifiers in clear")
+    schemas = actions.add_parser("schemas", help="write the JSON Schema of each kind of record")
+    schemas.add_argument("--out", type=Path, default=Path("docs/schemas"), help="folder (default docs/schemas)")
+    again = actions.add_parser("replay", help="derive decisions again from what was stored, without a network")
+    again.add_argument("target", nargs="?", metavar="SEQ|ID", help="one round or decision, by its seq or id")
+    again.add_argument("--all", action="store_true", help="every round and decision of the log")
+    again.add_argument("--json", action="store_true", help="print JSON for a program to read")
 
 
 def _add_signals(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -266,7 +315,7 @@ def _add_signals(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     reread.add_argument("--last", type=_natural, default=100, help="the last so many rounds (default 100; 0: all)")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> int:
+def run(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: PLR0911 - one for each command
     """Run the command, importing only what it needs; the exit status."""
     match arguments.command:
         case "serve":
@@ -281,10 +330,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             from commands.replay import replay
 
             return replay(arguments, compose)
-        case "audit":
-            from commands.audit import verify_log
+        case "token":
+            from commands.token import make
 
-            return verify_log(arguments, settings)
+            return make(arguments, settings)
+        case "audit":
+            return _audit(arguments, settings)
         case "signals":
             from commands.signals import ACTIONS
 
@@ -293,6 +344,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             from commands import client
 
             return client.COMMANDS[arguments.command](arguments, settings)
+
+
+def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Check the log, or derive again what it tells."""
+    if arguments.action == "replay":
+        from commands.replaying import replay_log
+
+        return replay_log(arguments, settings, clock_of(settings))
+    from commands import audit
+
+    return audit.ACTIONS[arguments.action](arguments, settings)
 
 
 class _ToLoguru(logging.Handler):

@@ -2,17 +2,24 @@
 
 Energies are never touched. A figure is replaced by one at least as firm (settled before estimate before forecast before
 simulated), so a later vintage of the same kind counts, and a forecast is never put in the place of a published figure.
+A carbon estimate goes on being restated by later vintages until it is :data:`ESTIMATE_FINAL_AFTER` old.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.ledger import SlotEntry
 from core.series import Kind, Series
-from core.slots import slots_between
+from core.slots import SLOT, slots_between
+
+ESTIMATE_FINAL_AFTER = timedelta(hours=48)
+"""Age after the end of a half-hour at which a carbon estimate counts as the last word of its source.
+
+The Carbon Intensity API publishes ``actual`` half an hour after a period and has revised it for more than a day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +41,26 @@ def _observed(series: Series | None, slot_start: datetime) -> tuple[float, Kind]
     return float(series.values[position]), Kind(int(series.kinds[position]))
 
 
-def _firmer(held: float, held_kind: Kind, series: Series | None, slot_start: datetime) -> _Figure:
+def _firmer(held: float, held_kind: Kind, series: Series | None, slot_start: datetime, last: Kind) -> _Figure:
     """The firmer of the figure held and the one observed.
 
-    Settled and estimated figures are final; a simulated one is when the source still simulates that passed slot.
+    Figures of kind ``last`` or firmer are final; a simulated one is when the source still simulates that passed slot.
     """
     value, kind = _observed(series, slot_start)
     if kind is Kind.MISSING or kind > held_kind:
-        return _Figure(held, held_kind, held_kind <= Kind.ESTIMATE)
-    return _Figure(value, kind, kind <= Kind.ESTIMATE or kind is Kind.SIMULATED)
+        return _Figure(held, held_kind, held_kind <= last)
+    return _Figure(value, kind, kind <= last or kind is Kind.SIMULATED)
 
 
-def _settled(entry: SlotEntry, price: Series | None, carbon: Series | None) -> SlotEntry:
+def _settled(
+    entry: SlotEntry, price: Series | None, carbon: Series | None, now: datetime, final_after: timedelta
+) -> SlotEntry:
     if entry.settled:
         return entry
-    cost = _firmer(entry.price_gbp_per_kwh, entry.price_kind, price, entry.slot_start)
-    intensity = _firmer(entry.carbon_g_per_kwh, entry.carbon_kind, carbon, entry.slot_start)
+    old = now >= entry.slot_start + SLOT + final_after
+    last = Kind.ESTIMATE if old else Kind.SETTLED
+    cost = _firmer(entry.price_gbp_per_kwh, entry.price_kind, price, entry.slot_start, Kind.ESTIMATE)
+    intensity = _firmer(entry.carbon_g_per_kwh, entry.carbon_kind, carbon, entry.slot_start, last)
     firmer = replace(
         entry,
         price_gbp_per_kwh=cost.value,
@@ -61,11 +72,18 @@ def _settled(entry: SlotEntry, price: Series | None, carbon: Series | None) -> S
     return entry if firmer == entry else firmer
 
 
-def settle(entries: Iterable[SlotEntry], price: Mapping[str, Series], carbon: Mapping[str, Series]) -> list[SlotEntry]:
+def settle(
+    entries: Iterable[SlotEntry],
+    price: Mapping[str, Series],
+    carbon: Mapping[str, Series],
+    now: datetime,
+    final_after: timedelta = ESTIMATE_FINAL_AFTER,
+) -> list[SlotEntry]:
     """Rows with the firmest figures known, in the order given; a row that gains nothing is returned as the same object.
 
     :param entries: rows of slots that have ended, such as the ledger's ``unsettled(before=now)``; settled rows stay.
     :param price: what was observed by site id, GBP/kWh; a site or slot may be absent.
     :param carbon: what was observed by site id, gCO2/kWh; likewise.
+    :param final_after: age from which a carbon estimate is final.
     """
-    return [_settled(entry, price.get(entry.site_id), carbon.get(entry.site_id)) for entry in entries]
+    return [_settled(entry, price.get(entry.site_id), carbon.get(entry.site_id), now, final_after) for entry in entries]

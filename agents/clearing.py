@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from agents.allowance import Allowance
 from agents.job.orders import Courses
 from agents.policy.master import Bids, Master, joined
-from agents.rounds import Deadline, Rounds
+from agents.rounds import Rounds
 from core.market import NOWHERE, Prices
 from core.series import FloatArray
 
@@ -25,21 +26,22 @@ WAYS = (1.0, 0.4, 0.15)
 """how far from the best prices to the duals"""
 
 
-def cleared(rounds: Rounds, deadline: Deadline, most: int = MOST_CLEARINGS) -> None:
+def cleared(rounds: Rounds, allowance: Allowance, most: int = MOST_CLEARINGS) -> None:
     """Raise the bound by column generation; the best prices and the bound in ``rounds`` are the outcome."""
     pool = _planned(rounds)
     for _ in range(most):
         pool = joined([pool, _announced(rounds, rounds.announced.best)])
         master = Master(pool, rounds.market, rounds.terms, rounds.risk, rounds.settled.energy_gbp)
-        found = master.relaxed(max(0.05, SHARE * deadline.limit_s - deadline.elapsed()))
+        found = allowance.within(SHARE, master.relaxed)
         if found is None:
             return
+        rounds.tally.clearings += 1
         objective = found.objective_gbp + rounds.settled.other_gbp
         before = rounds.bound_gbp
         for way in WAYS:
             pool = joined([pool, _announced(rounds, between(rounds.announced.best, found.prices, way))])
         rounds.note(objective)
-        if objective - rounds.bound_gbp <= CONVERGED * abs(rounds.bound_gbp) or deadline.spent(SHARE):
+        if objective - rounds.bound_gbp <= CONVERGED * abs(rounds.bound_gbp) or allowance.spent(SHARE):
             return
         if rounds.bound_gbp <= before:
             pool = joined([pool, _announced(rounds, between(rounds.announced.best, found.prices, 0.05))])

@@ -4,37 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
+from typing import Any
 
 from accounting.baselines import POLICY
+from accounting.carbon import Intensity
+from agents.carbon import Course, Known, claim_body, claim_of, known_of
 from agents.messages import Award, Counter, EnergyQuote
-from agents.negotiation import Outcome
+from agents.negotiation import Effort, Outcome
 from agents.proposal import Expected
-from agents.reasoning import award_reason, explanation_body, offer_bodies, option_bodies
+from agents.reasoning import At, award_reason, explanation_body, offer_bodies, option_bodies
 from agents.sharing import TenantClaim
-from audit.fields import dec
-from audit.record import (
-    DecisionBody,
+from audit.bodies.decision import DecisionBody, RunBody
+from audit.bodies.rounds import (
+    EffortBody,
     FeedUse,
-    NegotiationRoundBody,
+    PriceRoundBody,
     RoundBody,
-    RunBody,
     SitePriceBody,
     SolverBody,
     TenantBody,
+    WorkBody,
 )
+from audit.fields import dec
 from core.explanation import Explanation
-from core.instance import Instance
+from core.instance import Instance, SitePrices
 from core.job import Job
 from core.ledger import SlotEntry, Totals
 from core.plan import Plan
-from core.series import LEVEL, Series
-from core.slots import SLOT, format_utc
+from core.series import LEVEL, Kind, Series
+from core.slots import SLOT, format_utc, slots_between
 from core.vintage import Quantity
+
+COMPUTED_BY = ("numpy", "scipy", "numba", "llvmlite", "cvxpy", "highspy")
+"""Libraries that another version of might compute another plan with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,29 @@ class Facts:
     tenant_commit: Callable[[str], str]
     zone_of: Mapping[str, str]
 
+    def known(self, row: SlotEntry) -> Known:
+        """The intensities of a row: what is quoted with its interval, and for slots that passed what the row knows."""
+        zone = self.zone_of.get(row.site_id, "")
+        carbon = self.energy.carbon.get(zone)
+        if carbon is None:
+            return Known(None, None)
+        marginal = self.energy.marginal.get(zone)
+        estimate = None if marginal is None else _intensity(marginal, row.slot_start)
+        own = known_of(row, carbon.source)
+        return Known(_intensity(carbon, row.slot_start) or own.forecast, own.outturn, estimate)
+
     def at(self, slot: int) -> str:
         """The start of a slot of the plan as text."""
         return format_utc(self.start + SLOT * slot)
+
+
+def _intensity(series: Series, slot_start: datetime) -> Intensity | None:
+    """What a series says of a slot, with its interval; None outside of it and where it has nothing."""
+    position = slots_between(series.start, slot_start)
+    if not 0 <= position < len(series) or series.kinds[position] == Kind.MISSING:
+        return None
+    value, (low, high) = float(series.values[position]), (float(end[position]) for end in series.interval)
+    return Intensity.within(value, low, high, Kind(int(series.kinds[position])), series.source)
 
 
 def plan_digest(plan: Plan) -> str:
@@ -75,32 +103,11 @@ def round_body(
         plan_start=format_utc(facts.start),
         slots=instance.slots,
         jobs=len(instance.jobs),
-        placed=len(plan.assignments),
-        unserved=len(plan.unserved),
-        rounds=[
-            NegotiationRoundBody(
-                number=r.number, bound_gbp=dec(r.bound_gbp, 6), master_gbp=dec(r.master_gbp, 6), bids=r.bids
-            )
-            for r in outcome.rounds
-        ],
-        objective_gbp=dec(plan.objective_gbp, 6),
-        bound_gbp=dec(plan.bound_gbp, 6),
-        gap=dec(min(plan.gap, 1e6), 6),
         seed=plan.seed,
         solver=SolverBody(name="cvxpy HIGHS", version=f"{version('cvxpy')} {version('highspy')}"),
         instance_sha256=instance_sha256,
         instance_path=instance_path,
-        output_sha256=plan_digest(plan),
         feeds=_feeds(facts),
-        carbon_cap_price_gbp_per_kg=dec(plan.carbon_cap_price_gbp_per_kg, 6),
-        prices=[
-            SitePriceBody(
-                site_id=price.site,
-                mean_gbp_per_kw_slot=dec(sum(price.headroom_gbp_per_kw_slot) / instance.slots, 6),
-                max_gbp_per_kw_slot=dec(max(price.headroom_gbp_per_kw_slot), 6),
-            )
-            for price in plan.prices
-        ],
         tenants=[
             TenantBody(
                 tenant_commit=facts.tenant_commit(claim.tenant),
@@ -113,7 +120,51 @@ def round_body(
             )
             for claim in tenants
         ],
+        effort=_effort(outcome.effort),
+        made_with=made_with(),
+        **came_out(outcome),
     )
+
+
+def came_out(outcome: Outcome) -> dict[str, Any]:
+    """The fields of a round's record that follow from its instance, seed, effort and work."""
+    plan, work = outcome.plan, outcome.work
+    return {
+        "placed": len(plan.assignments),
+        "unserved": len(plan.unserved),
+        "rounds": [
+            PriceRoundBody(number=r.number, bound_gbp=dec(r.bound_gbp, 6), master_gbp=dec(r.master_gbp, 6), bids=r.bids)
+            for r in outcome.rounds
+        ],
+        "objective_gbp": dec(plan.objective_gbp, 6),
+        "bound_gbp": dec(plan.bound_gbp, 6),
+        "gap": dec(min(plan.gap, 1e6), 6),
+        "output_sha256": plan_digest(plan),
+        "carbon_cap_price_gbp_per_kg": dec(plan.carbon_cap_price_gbp_per_kg, 6),
+        "prices": [_site_price(price) for price in plan.prices],
+        "work": WorkBody(rounds=work.rounds, clearings=work.clearings, trials=work.trials, stops=list(work.stops)),
+    }
+
+
+def _site_price(price: SitePrices) -> SitePriceBody:
+    values = price.headroom_gbp_per_kw_slot
+    return SitePriceBody(
+        site_id=price.site,
+        mean_gbp_per_kw_slot=dec(sum(values) / len(values), 6),
+        max_gbp_per_kw_slot=dec(max(values), 6),
+    )
+
+
+def _effort(effort: Effort) -> EffortBody:
+    return EffortBody.model_validate(
+        asdict(effort) | {"time_limit_s": dec(effort.time_limit_s, 6), "target_gap": dec(effort.target_gap, 9)}
+    )
+
+
+def made_with() -> dict[str, str]:
+    """What computes here: the processor's architecture, Python and the libraries, with their versions."""
+    versions = {name: version(name) for name in COMPUTED_BY}
+    return {"machine": platform.machine(), "python": platform.python_version(), **versions}
 
 
 def _feeds(facts: Facts) -> list[FeedUse]:
@@ -155,17 +206,10 @@ def award_body(
 ) -> DecisionBody:
     """The record of a job's place in the plan: a first award, or a move."""
     totals = Totals.of(rows)
-    shown = option_bodies(explanation, facts.at)
-    chosen = next((body.option_id for body in shown if body.reject_code is None), None)
     return DecisionBody(
         **_common(facts, job, baseline),
+        **award_follows(award, explanation, facts.at),
         verdict="move" if moved else "award",
-        site_id=award.site_id,
-        runs=[RunBody(start=facts.at(a), end=facts.at(b), power_kw=dec(power, 6)) for a, b, power in award.runs],
-        reason=award_reason(explanation),
-        options=shown,
-        chosen_id=chosen,
-        counter_offers=[],
         cost_gbp=dec(totals.cost_gbp, 6),
         carbon_kg=dec(totals.carbon_kg, 6),
         interval_level=dec(LEVEL, 2),
@@ -175,8 +219,35 @@ def award_body(
         carbon_high_kg=dec(expected.carbon_high_kg, 6),
         data_kinds=_kinds([*rows, *baseline]),
         sources=_sources(facts, {award.site_id, *(row.site_id for row in baseline)}),
-        explanation=explanation_body(explanation, facts.at),
     )
+
+
+def award_follows(award: Award, explanation: Explanation, at: At) -> dict[str, Any]:
+    """The fields of an award's record that follow from its plan and instance."""
+    shown = option_bodies(explanation, at)
+    return {
+        "site_id": award.site_id,
+        "runs": [RunBody(start=at(a), end=at(b), power_kw=dec(power, 6)) for a, b, power in award.runs],
+        "reason": award_reason(explanation),
+        "options": shown,
+        "chosen_id": next((body.option_id for body in shown if body.reject_code is None), None),
+        "counter_offers": [],
+        "explanation": explanation_body(explanation, at),
+    }
+
+
+def with_carbon(
+    body: DecisionBody, facts: Facts, rows: Sequence[SlotEntry], baseline: Sequence[SlotEntry]
+) -> DecisionBody:
+    """The record with what the course is expected to do to carbon, at rated power.
+
+    :param rows: all of the job's rows, those of slots that have passed as well.
+    """
+    plan, against = Course(rows), Course(baseline)
+    claim = claim_of(POLICY, plan, against, facts.known, {})
+    if claim is None:
+        return body
+    return body.model_copy(update={"carbon": claim_body(claim, plan, against, facts.zone_of)})
 
 
 def refusal_body(
@@ -191,19 +262,28 @@ def refusal_body(
 
     :param explanation: None for a job that is not in the plan's instance any more.
     """
-    shown = option_bodies(explanation, facts.at) if explanation else []
-    sites = {option.site_id for option in shown} or set(facts.zone_of)
+    follows = refusal_follows(counter, explanation, facts.at)
+    sites = {option.site_id for option in follows["options"]} or set(facts.zone_of)
     return DecisionBody(
         **_common(facts, job, baseline),
+        **follows,
         verdict="withdraw" if withdrawn else "counter",
-        runs=[],
-        reason=counter.reason,
-        options=shown,
-        counter_offers=offer_bodies(explanation.offers if explanation else counter.offers, facts.at),
         data_kinds=_quoted_kinds(facts, sites),
         sources=_sources(facts, sites),
-        explanation=explanation_body(explanation, facts.at) if explanation else None,
     )
+
+
+def refusal_follows(counter: Counter, explanation: Explanation | None, at: At) -> dict[str, Any]:
+    """The fields of a refusal's record that follow from its plan and instance."""
+    return {
+        "site_id": None,
+        "runs": [],
+        "reason": counter.reason,
+        "options": option_bodies(explanation, at) if explanation else [],
+        "chosen_id": None,
+        "counter_offers": offer_bodies(explanation.offers if explanation else counter.offers, at),
+        "explanation": explanation_body(explanation, at) if explanation else None,
+    }
 
 
 def _common(facts: Facts, job: Job, baseline: Sequence[SlotEntry]) -> dict[str, object]:

@@ -126,8 +126,7 @@ def make_room(rounds: Rounds, shard: Shard, prices: Prices, rng: np.random.Gener
     order = rng.permutation(np.flatnonzero(_in_the_way(rounds, shard, board))).astype(np.int64)
     for regret in REGRETS:
         drain(orders, order, regret * usual, board, courses)
-    out = np.zeros(len(orders.row), dtype=np.bool_)
-    make_way(orders, order[np.argsort(orders.row["bulk"][order], kind="stable")], board, courses, out)
+    make_way(orders, order[np.argsort(orders.row["bulk"][order], kind="stable")], board, courses)
 
 
 def _in_the_way(rounds: Rounds, shard: Shard, board: Board) -> BoolArray:
@@ -230,7 +229,9 @@ def _traded(
     state = State(courses, courses.place.copy(), courses.level.copy(), changed, present, present.copy())
     warmth = WARMTH * abs(at_first) * np.linspace(1.0, 0.0, trials) ** 2
     for start in range(0, trials, TRIALS_AT_ONCE):
-        trade(scene, state, warmth[start : start + TRIALS_AT_ONCE], int(rng.integers(2**31)))
+        some = warmth[start : start + TRIALS_AT_ONCE]
+        trade(scene, state, some, int(rng.integers(2**31)))
+        rounds.tally.trials += len(some)
         if enough(at_first - float(state.least_gbp[0])):
             break
     shard.courses = courses._replace(place=state.best_place, level=state.best_level)

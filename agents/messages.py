@@ -50,6 +50,7 @@ class EnergyQuote:
     :param stress: by zone, how strained the grid is, 0 to 1; zones without such figures are absent.
     :param weather: by site, the outdoor temperature that its cooling was reckoned with, as far as a feed gave it; its
         origins stand under the site and ``temperature``.
+    :param marginal: by zone, marginal carbon as its provider estimates it; zones without such a feed are absent.
     """
 
     issued_at: datetime
@@ -61,6 +62,7 @@ class EnergyQuote:
     origins: Mapping[tuple[str, Quantity], tuple[Origin, ...]] = field(default_factory=dict)
     stress: Mapping[str, Series] = field(default_factory=dict)
     weather: Mapping[str, Series] = field(default_factory=dict)
+    marginal: Mapping[str, Series] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def with_weather(energy: EnergyQuote, weather: WeatherQuote) -> EnergyQuote:
 class CapacityQuote:
     """From the site agent: what each site can take, slot by slot.
 
+    :param availability: of each site, the share of time in which it is there, as its operator declares.
     :param headroom_kw: (S, T) at the meter, capacity less the upper end of the own load, never negative: what is
         promised holds also where the own load turns out higher than expected.
     :param own_load_kw: (S, T) at the meter, expected.
@@ -115,6 +118,7 @@ class CapacityQuote:
     start: datetime
     site_ids: tuple[str, ...]
     zones: tuple[str, ...]
+    availability: tuple[float, ...]
     headroom_kw: FloatArray
     own_load_kw: FloatArray
     own_load_low_kw: FloatArray

@@ -6,7 +6,8 @@
 
 The bound is proved by the jobs' best answers alone (agents/policy/certificate.py); rounds, master and fill only have to
 be good, not trusted. The same instance, seed and effort give the same plan, whoever works on it: effort is counted in
-rounds and trials, and the time limit is a safety that ends them early with an honest gap.
+rounds and trials, and the time limit is a safety that ends them early with an honest gap. Where it did, :class:`Work`
+says where, and gives the same plan again on a machine of any speed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from functools import cache
 
 import numpy as np
 
+from agents.allowance import Allowance, Deadline, Retraced, Work
 from agents.clearing import MOST_CLEARINGS, cleared
 from agents.explanation.explainer import Explainer
 from agents.filling import fill, make_room, recount, stand, trade
@@ -33,12 +35,13 @@ from agents.messages import Award, Counter, RoundSummary
 from agents.policy.certificate import gap
 from agents.policy.risk import RiskWeights
 from agents.policy.terms import Schedule, terms_of
-from agents.rounds import Deadline, Rounds, Settled
+from agents.rounds import Rounds, Settled
 from agents.standstill import settled_courses
 from core.instance import Instance, JobInstance, SiteInstance, SitePrices
 from core.job import Level
 from core.market import NOWHERE, Market, Prices
 from core.plan import Assignment, Plan, SitePower, Unserved
+from core.threads import one_thread
 
 JOB_ROUNDS = 240_000
 FEWEST_AND_MOST = (28, 120)
@@ -78,22 +81,25 @@ class Outcome:
     """A plan and how it came about.
 
     :param plan: with reasons and counter-offers for the unserved.
+    :param work: how far it came with ``effort``.
     """
 
     plan: Plan
     awards: tuple[Award, ...]
     counters: tuple[Counter, ...]
     rounds: tuple[RoundSummary, ...]
+    effort: Effort
+    work: Work
 
 
 class Negotiation:
-    """One negotiation over one instance."""
+    """One negotiation over one instance, as far as ``allowance`` lets it go."""
 
-    def __init__(self, instance: Instance, seed: int, effort: Effort, crew: Crew) -> None:
+    def __init__(self, instance: Instance, seed: int, effort: Effort, crew: Crew, allowance: Allowance) -> None:
         self.instance = instance
         self.seed = seed
         self.effort = effort
-        self._deadline = Deadline(effort.time_limit_s)
+        self._allowance = allowance
         self._rng = np.random.default_rng(seed)
         whole = Market.of(instance)
         self.frozen = settled_courses(instance, whole)
@@ -119,7 +125,7 @@ class Negotiation:
             self._keep_best()
         if len(self.rounds.book.rows) and not self._enough():
             if len(self.rounds.book.rows) <= CLEARING_JOBS:
-                cleared(self.rounds, self._deadline, self.effort.clearings)
+                cleared(self.rounds, self._allowance, self.effort.clearings)
             self._trade()
         self._restore()
 
@@ -139,7 +145,7 @@ class Negotiation:
 
     def _enough(self, saved_gbp: float = 0.0) -> bool:
         objective = (self._kept[0] if self._kept else np.inf) - saved_gbp
-        return gap(objective, self.rounds.bound_gbp) <= self.effort.target_gap or self._deadline.spent()
+        return gap(objective, self.rounds.bound_gbp) <= self.effort.target_gap or self._allowance.spent()
 
     def _price_rounds(self) -> None:
         """Rounds, the last ones with proofs; a deadline ends them early."""
@@ -149,7 +155,7 @@ class Negotiation:
         rounds.prove()
         for number in range(count):
             rounds.round(number / max(1, count - 1))
-            last = number + 1 == count or self._deadline.spent(ROUNDS_SHARE)
+            last = number + 1 == count or self._allowance.spent(ROUNDS_SHARE)
             if last or number == 0 or (number >= PROOFS_FROM * count and number % PROVE_EVERY == 0):
                 self._prove()
             if last or self._settled():
@@ -199,7 +205,7 @@ class Negotiation:
             objective_gbp=objective,
             bound_gbp=bound,
             gap=gap(objective, bound),
-            wall_s=self._deadline.elapsed(),
+            wall_s=self._allowance.elapsed(),
             seed=self.seed,
             assignments=self.assignments(),
             unserved=tuple(Unserved(job=job, reason="") for job in self.unserved()),
@@ -210,6 +216,11 @@ class Negotiation:
             scenario_weights=tuple(best.weights.tolist()) if instance.scenarios else (),
             site_power=self._site_power(),
         )
+
+    def work(self) -> Work:
+        """What has been done so far."""
+        done = self.rounds.tally
+        return Work(done.rounds, done.clearings, done.trials, tuple(self._allowance.stops))
 
     def assignments(self) -> tuple[Assignment, ...]:
         """The served jobs in the order of the instance, and after them what is frozen."""
@@ -273,7 +284,7 @@ def warm_up() -> None:
         jobs=(job, free),
         opening=(SitePrices(site="", headroom_gbp_per_kw_slot=(0, 0)),),
     )
-    negotiation = Negotiation(tiny, 0, Effort(target_gap=-1.0), Crew())
+    negotiation = Negotiation(tiny, 0, Effort(target_gap=-1.0), Crew(), Retraced(()))
     negotiation.run()
     rounds, rng = negotiation.rounds, np.random.default_rng(0)
     make_room(rounds, rounds.book.shards[0], rounds.announced.best, rng)
@@ -292,18 +303,29 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def negotiate(instance: Instance, seed: int = 0, effort: Effort | None = None, crew: Crew | None = None) -> Outcome:
+def negotiate(
+    instance: Instance,
+    seed: int = 0,
+    effort: Effort | None = None,
+    crew: Crew | None = None,
+    again: Work | None = None,
+) -> Outcome:
     """Negotiate a plan for ``instance``: whole jobs, a proven bound, and a reason for every job left out.
 
     :param crew: who works on it; by default this thread, with others beside it where there are several shards.
+    :param again: the work of an earlier negotiation with the same instance, seed and effort, to be done again in place
+        of what the time limit allows.
     """
     warm_up()
-    with ThreadPoolExecutor(os.cpu_count()) as threads, _no_collection():
-        negotiation = Negotiation(instance, seed, effort or Effort(), crew or Crew(threads))
-        negotiation.run()
-        plan = negotiation.plan()
+    effort = effort or Effort()
+    allowance = Deadline(effort.time_limit_s) if again is None else Retraced(again.stops)
+    with one_thread():  # also because sums would depend on how many there are
+        with ThreadPoolExecutor(os.cpu_count()) as threads, _no_collection():
+            negotiation = Negotiation(instance, seed, effort, crew or Crew(threads), allowance)
+            negotiation.run()
+            plan = negotiation.plan()
+        left_out = Explainer(instance, plan).refuse() if plan.unserved else ()
     awards = tuple(Award(made.job, made.site, made.runs) for made in plan.assignments)
-    left_out = Explainer(instance, plan).refuse() if plan.unserved else ()
     counters = tuple(Counter(left.job, left.reason, left.counter_offers) for left in left_out)
     plan = plan.model_copy(update={"unserved": left_out})
-    return Outcome(plan, awards, counters, tuple(negotiation.rounds.summaries))
+    return Outcome(plan, awards, counters, tuple(negotiation.rounds.summaries), effort, negotiation.work())

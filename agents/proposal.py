@@ -35,6 +35,7 @@ class Figures:
     start: datetime
     site_ids: tuple[str, ...]
     zones: tuple[str, ...]
+    availability: tuple[float, ...]
     headroom_kw: FloatArray
     sold_kw: FloatArray
     pue: FloatArray
@@ -71,6 +72,7 @@ def figures(energy: EnergyQuote, capacity: CapacityQuote, bookings: Sequence[Boo
     return Figures(
         start=energy.start,
         site_ids=capacity.site_ids,
+        availability=capacity.availability,
         zones=capacity.zones,
         headroom_kw=capacity.headroom_kw,
         sold_kw=booked_kw(bookings, capacity),
@@ -160,9 +162,17 @@ def _least_kw(job: Job) -> float:
 
 
 def rows_of(
-    job_id: str, leg: Leg, figures: Figures, site: int, runs: Sequence[tuple[int, int, float]]
+    job_id: str,
+    leg: Leg,
+    figures: Figures,
+    site: int,
+    runs: Sequence[tuple[int, int, float]],
+    room_kw: FloatArray | None = None,
 ) -> list[SlotEntry]:
-    """Ledger rows of runs at site row ``site``, with the figures quoted for their slots."""
+    """Ledger rows of runs at site row ``site``, with the figures quoted for their slots.
+
+    :param room_kw: (S, T) power at the meters that was free for the job; None where that is not to be kept.
+    """
     return [
         SlotEntry(
             job_id=job_id,
@@ -175,6 +185,8 @@ def rows_of(
             price_kind=Kind(int(figures.price_kind[site, slot])),
             carbon_g_per_kwh=float(figures.carbon_g_per_kwh[site, slot]),
             carbon_kind=Kind(int(figures.carbon_kind[site, slot])),
+            carbon_forecast_g_per_kwh=float(figures.carbon_g_per_kwh[site, slot]),
+            room_kw=None if room_kw is None else float(room_kw[site, slot]),
         )
         for first, last, power_kw in runs
         for slot in range(first, last)
@@ -256,6 +268,7 @@ def _site(figures: Figures, headroom: FloatArray, row: int) -> SiteInstance:
     return SiteInstance(
         id=figures.site_ids[row],
         region=figures.zones[row],
+        availability=figures.availability[row],
         headroom_kw=_rounded(headroom[row]),
         price_gbp_per_kwh=_rounded(figures.price_gbp_per_kwh[row]),
         carbon_g_per_kwh=_rounded(figures.carbon_g_per_kwh[row]),

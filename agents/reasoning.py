@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from audit.fields import dec
-from audit.record import (
+from audit.bodies.decision import (
     ConditionBody,
     ContestedBody,
     CounterOfferBody,
@@ -15,6 +14,7 @@ from audit.record import (
     ShareBody,
     WindowBody,
 )
+from audit.fields import dec
 from core.explanation import Explanation, PricedCourse, Reject, SiteOption
 from core.plan import CounterOffer
 

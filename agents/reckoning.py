@@ -44,7 +44,7 @@ class Reckoning:
         return found
 
     def settle(self, now: datetime) -> None:
-        """Give rows of passed slots the figures that are known by now."""
+        """Give rows of passed slots the figures that are known by now, again and again until they are final."""
         rows = [row for row in self.ledger.unsettled(now) if row.slot_start + SLOT <= now]
         if not rows:
             return
@@ -56,7 +56,7 @@ class Reckoning:
         price = {site: seen[zone_of[site]][0] for site in used}
         carbon = {site: seen[zone_of[site]][1] for site in used}
         changed = [
-            after for before, after in zip(rows, settle(rows, price, carbon), strict=True) if after is not before
+            after for before, after in zip(rows, settle(rows, price, carbon, now), strict=True) if after is not before
         ]
         if changed:
             self.ledger.settle(changed)
@@ -71,7 +71,7 @@ class Reckoning:
             if placed.site_index is None or placed.start_slot is None:
                 continue
             runs = ((placed.start_slot, placed.start_slot + placed.work_slots, job.power_kw),)
-            found[job.job_id] = rows_of(job.job_id, Leg.BASELINE, figures, placed.site_index, runs)
+            found[job.job_id] = rows_of(job.job_id, Leg.BASELINE, figures, placed.site_index, runs, free)
             entries += found[job.job_id]
         self.ledger.add_baseline(entries)
 

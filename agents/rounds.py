@@ -6,12 +6,12 @@ A proof:    prices -> best answers of all jobs and terms -> lower bound (agents/
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agents.allowance import Tally
 from agents.job.book import JobBook, Shard
 from agents.job.orders import Board, Courses
 from agents.messages import RoundSummary
@@ -23,22 +23,6 @@ from core.market import TOLERANCE_KW, Market, Prices
 from core.series import FloatArray
 
 LEAST_SHARE = 0.05
-
-
-@dataclass(slots=True)
-class Deadline:
-    """A time limit that began with the negotiation."""
-
-    limit_s: float
-    started: float = field(default_factory=time.monotonic)
-
-    def elapsed(self) -> float:
-        """Real seconds since the beginning."""
-        return time.monotonic() - self.started
-
-    def spent(self, share: float = 1.0) -> bool:
-        """Whether that share of the time is over."""
-        return self.elapsed() > share * self.limit_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +48,7 @@ class Rounds:
     ) -> None:
         self.market, self.book, self.terms, self.risk, self.settled = market, book, tuple(terms), risk, settled
         self.summaries: list[RoundSummary] = []
+        self.tally = Tally()
         self._rng = rng
         self._settled_cost = None if risk.moves else market.cost_gbp_per_kw(risk.weights)
         dearest = max((shard_dearest(shard) for shard in book.shards if len(shard.rows)), default=1.0)
@@ -97,6 +82,7 @@ class Rounds:
         if self.risk.moves:
             self.risk.observe(self.energy_gbp())
         self.announced.move(self._over(), self.risk.weights, progress)
+        self.tally.rounds += 1
 
     def turns_of_the_others(self) -> None:
         """Jobs that are out take a turn as in a last round; prices stay."""

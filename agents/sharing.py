@@ -6,10 +6,9 @@ instance as what leaving them out costs, so that whoever has the instance has th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import cast
 
 import numpy as np
 
@@ -83,32 +82,9 @@ class Weighed:
     shares: Mapping[str, Share] = field(default_factory=dict)
 
     def told(self, counters: Sequence[Counter], awards: Sequence[Award]) -> tuple[Counter, ...]:
-        """Refusals, those for want of room with fairness as the reason where others have what a job might have had."""
-        if not self.shares:
-            return tuple(counters)
-        runs = self._runs(awards)
-        return tuple(
-            replace(counter, reason=OTHERS_FIRST)
-            if counter.job_id in self.shares
-            and counter.reason.startswith(CROWDED)
-            and _others_run(runs, self._job(counter.job_id))
-            else counter
-            for counter in counters
-        )
-
-    def _runs(self, awards: Sequence[Award]) -> dict[str, dict[str, BoolArray]]:
-        """By site and tenant, in which slots (T,) any job of that tenant runs there."""
-        slots = max((last for award in awards for _, last, _ in award.runs), default=0)
-        found: dict[str, dict[str, BoolArray]] = {}
-        for award in awards:
-            own = found.setdefault(award.site_id, {}).setdefault(self._job(award.job_id).tenant, np.zeros(slots, bool))
-            for first, last, _ in award.runs:
-                own[first:last] = True
-        return found
-
-    def _job(self, job_id: str) -> JobInstance:
-        """A job as the planner saw it."""
-        return cast(JobInstance, self.wanted[job_id].instance)
+        """Refusals as :func:`told` says them."""
+        jobs = {job_id: demand.instance for job_id, demand in self.wanted.items() if demand.instance is not None}
+        return told(counters, awards, jobs, self.shares)
 
     def explained(self, explanations: Mapping[str, Explanation]) -> dict[str, Explanation]:
         """Explanations of jobs without a place, with how their tenants stand."""
@@ -116,6 +92,36 @@ class Weighed:
             job_id: replace(why, share=self.shares[job_id]) if job_id in self.shares and why.chosen is None else why
             for job_id, why in explanations.items()
         }
+
+
+def told(
+    counters: Sequence[Counter], awards: Sequence[Award], jobs: Mapping[str, JobInstance], beyond: Collection[str]
+) -> tuple[Counter, ...]:
+    """Refusals, those for want of room with fairness as the reason where others have what a job might have had.
+
+    :param jobs: as the planner saw them, by id.
+    :param beyond: ids of those that are beyond their tenants' shares.
+    """
+    if not beyond:
+        return tuple(counters)
+    runs = _runs(awards, jobs)
+    return tuple(
+        replace(counter, reason=OTHERS_FIRST)
+        if counter.job_id in beyond and counter.reason.startswith(CROWDED) and _others_run(runs, jobs[counter.job_id])
+        else counter
+        for counter in counters
+    )
+
+
+def _runs(awards: Sequence[Award], jobs: Mapping[str, JobInstance]) -> dict[str, dict[str, BoolArray]]:
+    """By site and tenant, in which slots (T,) any job of that tenant runs there."""
+    slots = max((last for award in awards for _, last, _ in award.runs), default=0)
+    found: dict[str, dict[str, BoolArray]] = {}
+    for award in awards:
+        own = found.setdefault(award.site_id, {}).setdefault(jobs[award.job_id].tenant, np.zeros(slots, bool))
+        for first, last, _ in award.runs:
+            own[first:last] = True
+    return found
 
 
 def _others_run(runs: Mapping[str, Mapping[str, BoolArray]], job: JobInstance) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from loguru import logger
 
 from agents.messages import EnergyQuote
-from audit.record import AnswerBody, FeedSeriesBody, FeedSnapshotBody
+from audit.bodies.feeds import AnswerBody, FeedSeriesBody, FeedSnapshotBody
+from audit.record import Record, Ref
 from core.errors import NotFound
 from core.slots import format_utc
 from core.vintage import Fetch
@@ -19,17 +20,20 @@ class Snapshots:
 
     def __init__(self, vintages: VintageRepository) -> None:
         self._vintages = vintages
-        self._recorded: set[str] = set()
+        self._recorded: dict[str, Ref] = {}
 
     def of(self, energy: EnergyQuote) -> list[FeedSnapshotBody]:
         """Of the answers that ``energy`` was quoted from, those not on the log yet."""
-        used = {origin.fetch_id for origins in energy.origins.values() for origin in origins}
-        new = sorted(fetch_id for fetch_id in used if fetch_id is not None and fetch_id not in self._recorded)
+        new = (fetch_id for fetch_id in _used(energy) if fetch_id not in self._recorded)
         return [body for fetch_id in new if (body := self._described(fetch_id)) is not None]
 
-    def recorded(self, bodies: Sequence[FeedSnapshotBody]) -> None:
-        """These are on the log now."""
-        self._recorded.update(body.fetch_id for body in bodies)
+    def refs(self, energy: EnergyQuote) -> list[Ref]:
+        """The records of the answers that ``energy`` was quoted from, of those on the log."""
+        return [self._recorded[fetch_id] for fetch_id in _used(energy) if fetch_id in self._recorded]
+
+    def recorded(self, bodies: Sequence[FeedSnapshotBody], records: Sequence[Record]) -> None:
+        """These are on the log now, as the first of ``records``."""
+        self._recorded.update({body.fetch_id: record.ref for body, record in zip(bodies, records, strict=False)})
 
     def _described(self, fetch_id: str) -> FeedSnapshotBody | None:
         """What the store knows of an answer without opening its bodies: a damaged one must not stop the plan."""
@@ -38,6 +42,12 @@ class Snapshots:
         except NotFound as error:
             logger.error("a plan rests on an answer that is no longer stored: {}", error)
             return None
+
+
+def _used(energy: EnergyQuote) -> list[str]:
+    """The stored answers that a quote rests on, in order."""
+    used = {origin.fetch_id for origins in energy.origins.values() for origin in origins}
+    return sorted(fetch_id for fetch_id in used if fetch_id is not None)
 
 
 def _body(fetch: Fetch, sizes: Sequence[int]) -> FeedSnapshotBody:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.job.orders import place_at_site
 from core.instance import Frozen, Instance, JobInstance, Run
 from core.market import NOWHERE, Market
 from core.series import FloatArray
@@ -31,11 +30,12 @@ def settled_courses(instance: Instance, market: Market) -> Standstill:
     kg, energy, other = np.zeros(market.cap_kg.shape), np.zeros(len(market.probability)), 0.0
     jobs = {job.id: job for job in instance.jobs}
     number = {site.id: row for row, site in enumerate(instance.sites)}
+    places = market.places
     for frozen in instance.frozen:
         job, site = jobs[frozen.job], number[frozen.site]
         power = profile(frozen.runs, instance.slots)
         load[site] += power * market.pue[site]
-        place = place_at_site(market, site, job.hardware)
+        place = places.get((site, job.hardware), site)
         if place >= len(instance.sites):
             hardware[place] += power
         emitted = float(power @ market.carbon_kg_per_kw[site])

@@ -13,12 +13,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from agents.changes import churn, coming, course_of, made_of, too_late
 from agents.energy.agent import EnergyAgent
 from agents.energy.scenarios import drawn
-from agents.evidence import Facts, award_body, refusal_body, round_body
+from agents.evidence import Facts, award_body, refusal_body, round_body, with_carbon
 from agents.explanation.explainer import Explainer
 from agents.job.agent import JobAgent
 from agents.job.arrivals import ArrivalForecaster, ExpectedLoad
@@ -29,6 +30,7 @@ from agents.proposal import Figures, Stakes, demands, figures, instance_of, plan
 from agents.quotes.book import WEEK, QuoteBook, Week
 from agents.reckoning import Reckoning
 from agents.reserve import reserved_kw
+from agents.settlement.agent import Settlement
 from agents.sharing import Sharing, Weighed
 from agents.site.agent import SiteAgent
 from agents.snapshots import Snapshots
@@ -36,6 +38,7 @@ from agents.solver import Solver
 from agents.standing import Kept, StandingPlan, opening_of, scarcity_of, standing_of
 from audit.fields import Body
 from audit.log import AuditLog
+from audit.record import Entry
 from core.clock import Clock
 from core.errors import PlanTooLate
 from core.explanation import Explanation
@@ -70,6 +73,7 @@ class Parties:
     ticks: TickRepository
     vintages: VintageRepository
     scores: ScoreRepository
+    settlement: Settlement
     log: AuditLog
     solver: Solver
 
@@ -143,6 +147,7 @@ class Tick:
         """
         started = self._with.clock.now()
         self._reckoning.settle(started)
+        self._with.settlement.state(started)
         table = self._lay(plan_start)
         tick_id = f"tick-{uuid.uuid4().hex[:12]}"
         self._give_up_on_the_late(tick_id, table)
@@ -234,7 +239,7 @@ class Tick:
         }
         ended = [Counter(job.job_id, reasons[job.job_id]) for job in late]
         bodies = [refusal_body(facts, job, end, True, None, ()) for job, end in zip(late, ended, strict=True)]
-        self._with.log.append_all([("decision", body) for body in bodies])
+        self._with.log.append_all([Entry("decision", body, "policy") for body in bodies])
         for job in late:
             self._with.jobs.give_up(job, reasons[job.job_id])
             del table.wanted[job.job_id]
@@ -260,11 +265,16 @@ class Tick:
         path, digest = self._keep(instance)
         facts = self._facts(tick_id, table)
         seen = self._snapshots.of(table.energy)
+        new = range(len(seen))
         record_of_round = round_body(facts, trigger, instance, outcome, digest, path, table.weighed.tenants)
         log_records = self._with.log.append_all(
-            [*(("feed_snapshot", b) for b in seen), ("round", record_of_round), *(("decision", b) for b in bodies)]
+            [
+                *(Entry("feed_snapshot", body, "energy") for body in seen),
+                Entry("negotiation_round", record_of_round, "policy", [*self._snapshots.refs(table.energy), *new]),
+                *(Entry("decision", body, "policy", [len(seen)]) for body in bodies),
+            ]
         )
-        self._snapshots.recorded(seen)
+        self._snapshots.recorded(seen, log_records)
         placed = {award.job_id: award.site_id for award in outcome.awards}
         waiting = {counter.job_id: counter.reason for counter in outcome.counters}
         self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
@@ -274,7 +284,7 @@ class Tick:
 
     def _facts(self, tick_id: str, table: _Table) -> Facts:
         zone_of = dict(zip(table.figures.site_ids, table.figures.zones, strict=True))
-        return Facts(tick_id, table.figures.start, table.energy, self._with.log.commit, zone_of)
+        return Facts(tick_id, table.figures.start, table.energy, partial(self._with.log.commit, "tenant"), zone_of)
 
     def _changed(self, table: _Table, outcome: Outcome) -> list[str]:
         """Jobs whose course, or the reason why they have none, is not the standing one: those are recorded."""
@@ -292,6 +302,10 @@ class Tick:
         facts, jobs = self._facts(tick_id, table), {job.job_id: job for job in table.jobs}
         place = {site_id: row for row, site_id in enumerate(table.figures.site_ids)}
         standing = coming(table.rows, table.figures.start, table.wanted)
+        passed: dict[str, list[SlotEntry]] = {}
+        for row in table.rows:
+            if row.slot_start < table.figures.start:
+                passed.setdefault(row.job_id, []).append(row)
         bodies: list[Body] = []
         for award in outcome.awards:
             if why := table.explained.get(award.job_id):
@@ -300,7 +314,8 @@ class Tick:
                     award.job_id in standing,
                     worth_between(table.figures, place[award.site_id], award.runs),
                 )
-                bodies.append(award_body(facts, jobs[award.job_id], award, moved, why, rows, baseline, expected))
+                body = award_body(facts, jobs[award.job_id], award, moved, why, rows, baseline, expected)
+                bodies.append(with_carbon(body, facts, [*passed.get(award.job_id, ()), *rows], baseline))
         for counter in outcome.counters:
             if why := table.explained.get(counter.job_id):
                 withdrawn, baseline = counter.job_id in standing, table.baseline.get(counter.job_id, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -11,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from core.slots import format_utc
 
 
-def dec(value: float, places: int) -> str:
+def dec(value: float | Decimal, places: int) -> str:
     """``value`` as a decimal string with ``places`` decimals, rounded half to even; :class:`ValueError` if not finite.
 
     A negative zero loses its sign, so that equal figures are equal strings.
@@ -30,7 +31,8 @@ def _instant(value: Any) -> Any:
 
 
 Time = Annotated[str, BeforeValidator(_instant)]
-Dec = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
+Dec = Annotated[str, Field(pattern=DECIMAL)]
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -4,32 +4,78 @@ from __future__ import annotations
 
 import threading
 from array import array
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import TypedDict
 
 import numpy as np
 
+from audit.record import FORMER_KINDS
 from core.series import BoolArray, IntArray
 from core.slots import require_aware
 
 _ABSENT = -1
 _UNKNOWN = -2
+Counts = dict[tuple[str | None, ...], int]
+"""how many records have each combination of words"""
 
 
 def _microseconds(instant: datetime) -> int:
     return round(require_aware(instant).timestamp() * 1_000_000)
 
 
+class Filters(TypedDict, total=False):
+    """The fields of :class:`Query`, as keywords."""
+
+    kind: str | None
+    job_id: str | None
+    site_id: str | None
+    start: datetime | None
+    end: datetime | None
+    tenant_commits: Collection[str] | None
+    round_id: str | None
+    settlement_date: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for; None does not restrict. ``start`` is inclusive, ``end`` exclusive, both of ``recorded_at``."""
+    """What to look for; None does not restrict. ``start`` is inclusive, ``end`` exclusive, both of ``recorded_at``.
+
+    :param tenant_commits: any of these commitments. :param round_id: of a negotiation and of what was decided in it.
+    :param settlement_date: such as ``2026-10-20``; see :class:`Row`.
+    """
 
     kind: str | None = None
     job_id: str | None = None
     site_id: str | None = None
     start: datetime | None = None
     end: datetime | None = None
+    tenant_commits: Collection[str] | None = None
+    round_id: str | None = None
+    settlement_date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record: ``size`` bytes without line end at ``offset`` of its file, and what it is found by.
+
+    :param settlement_date: that it states or on which, in Europe/London, what it tells of starts; None for a record
+        that names the decision it follows, and so lies on the date of that one.
+    """
+
+    offset: int
+    size: int
+    digest: bytes
+    recorded_at: datetime
+    kind: str
+    job_id: str | None
+    site_id: str | None
+    tenant_commit: str | None = None
+    round_id: str | None = None
+    settlement_date: str | None = None
+    decision_seq: int | None = None
 
 
 class _Words:
@@ -39,53 +85,106 @@ class _Words:
         self._codes: dict[str, int] = {}
         self._column = array("q")
 
-    def add(self, text: Any) -> None:
-        known = isinstance(text, str)
-        self._column.append(self._codes.setdefault(text, len(self._codes)) if known else _ABSENT)
+    def add(self, text: str | None) -> None:
+        self._column.append(_ABSENT if text is None else self._codes.setdefault(text, len(self._codes)))
 
-    def equal(self, text: str) -> BoolArray:
-        return np.equal(np.array(self._column, dtype=np.int64), self._codes.get(text, _UNKNOWN))
+    def drop(self, rows: int) -> None:
+        del self._column[:rows]
+
+    def texts(self, rows: IntArray) -> list[str | None]:
+        """The texts of ``rows``."""
+        words = [*self._codes, None]
+        return [words[code] for code in np.array(self._column, dtype=np.int64)[rows].tolist()]
+
+    def any_of(self, texts: Collection[str]) -> BoolArray:
+        """Which rows hold one of ``texts``."""
+        codes = [self._codes.get(text, _UNKNOWN) for text in texts]
+        return np.isin(np.array(self._column, dtype=np.int64), codes)
 
 
 class Index:
-    """Columns over all records of a log, in memory, some 60 bytes a record. Safe to use from several threads."""
+    """Columns over the records of a log, in memory, some 90 bytes a record. Safe to use from several threads.
+
+    ``base`` is the first record's number: those before it were removed with their segments.
+    """
 
     def __init__(self) -> None:
+        self.base = 0
         self._lock = threading.Lock()
         self._offsets = array("q")
         self._sizes = array("q")
         self._times = array("q")
         self._hashes = bytearray()
         self._kinds, self._jobs, self._sites = _Words(), _Words(), _Words()
+        self._tenants, self._rounds, self._dates = _Words(), _Words(), _Words()
 
-    def add(self, offset: int, raw_size: int, line_hash: str, envelope: dict[str, Any]) -> None:
-        """Note the next record: ``raw_size`` bytes without line end at ``offset``."""
+    def add(self, row: Row) -> None:
+        """Note the next record."""
         with self._lock:
-            body = envelope["body"]
-            self._sizes.append(raw_size)
-            self._times.append(_microseconds(datetime.fromisoformat(envelope["recorded_at"])))
-            self._hashes += bytes.fromhex(line_hash)
-            self._kinds.add(envelope["kind"])
-            self._jobs.add(body.get("job_id"))
-            self._sites.add(body.get("site_id"))
-            self._offsets.append(offset)
+            self._sizes.append(row.size)
+            self._times.append(_microseconds(row.recorded_at))
+            self._hashes += row.digest
+            self._kinds.add(row.kind)
+            self._jobs.add(row.job_id)
+            self._sites.add(row.site_id)
+            self._tenants.add(row.tenant_commit)
+            self._rounds.add(row.round_id)
+            self._dates.add(row.settlement_date or self._date_of(row.decision_seq))
+            self._offsets.append(row.offset)
+
+    def _date_of(self, seq: int | None) -> str | None:
+        row = -1 if seq is None else seq - self.base
+        return self._dates.texts(np.array([row]))[0] if 0 <= row < len(self._offsets) else None
 
     def where(self, seq: int) -> tuple[int, int, str]:
-        """Offset, size and hash of record ``seq``."""
+        """Offset in its file, size and hash of record ``seq``."""
         with self._lock:
-            return self._offsets[seq], self._sizes[seq], self._hashes[32 * seq : 32 * seq + 32].hex()
+            row = seq - self.base
+            return self._offsets[row], self._sizes[row], self._hashes[32 * row : 32 * row + 32].hex()
+
+    def recorded_at(self, seq: int) -> datetime:
+        """When record ``seq`` was written."""
+        with self._lock:
+            return datetime.fromtimestamp(self._times[seq - self.base] / 1_000_000, tz=UTC)
+
+    def drop_before(self, seq: int) -> None:
+        """Forget the records before ``seq``."""
+        with self._lock:
+            rows = seq - self.base
+            for column in (self._offsets, self._sizes, self._times):
+                del column[:rows]
+            for words in (self._kinds, self._jobs, self._sites, self._tenants, self._rounds, self._dates):
+                words.drop(rows)
+            del self._hashes[: 32 * rows]
+            self.base = seq
 
     def find(self, query: Query) -> IntArray:
         """Sequence numbers of the records that match, newest first."""
         with self._lock:
             mask = np.ones(len(self._offsets), dtype=np.bool_)
-            words = ((self._kinds, query.kind), (self._jobs, query.job_id), (self._sites, query.site_id))
+            kind = FORMER_KINDS.get(query.kind, query.kind) if query.kind else None
+            words = (
+                (self._kinds, kind),
+                (self._jobs, query.job_id),
+                (self._sites, query.site_id),
+                (self._rounds, query.round_id),
+                (self._dates, query.settlement_date),
+            )
             for column, text in words:
                 if text is not None:
-                    mask &= column.equal(text)
+                    mask &= column.any_of((text,))
+            if query.tenant_commits is not None:
+                mask &= self._tenants.any_of(query.tenant_commits)
             times = np.array(self._times, dtype=np.int64)
         if query.start is not None:
             mask &= times >= _microseconds(query.start)
         if query.end is not None:
             mask &= times < _microseconds(query.end)
-        return np.flatnonzero(mask)[::-1].astype(np.int64)
+        return np.flatnonzero(mask)[::-1].astype(np.int64) + self.base
+
+    def counts(self, seqs: Sequence[int], by: Sequence[str]) -> Counts:
+        """How many of the records ``seqs`` there are of each kind, site_id and settlement_date, as ``by`` has them."""
+        with self._lock:
+            columns = {"kind": self._kinds, "site_id": self._sites, "settlement_date": self._dates}
+            rows = np.asarray(seqs, dtype=np.int64) - self.base
+            return dict(Counter(zip(*(columns[name].texts(rows) for name in by), strict=True)))

@@ -1,8 +1,8 @@
 """The bytes of a log on disk: one writer, one write and one sync a batch, and what is kept beside the file.
 
 Beside ``decisions.jsonl`` stand ``.lock`` (held while it is open), ``.head`` (how many records were acknowledged, and
-the hash of the last), ``.salt`` (of the commitments; readable by the owner alone; deleting it makes every commitment of
-the log unlinkable) and, after a crash in mid-write, ``.torn-1``, ``.torn-2`` with the bytes of unfinished lines.
+the hash of the last), after a crash in mid-write ``.torn-1``, ``.torn-2`` with the bytes of unfinished lines, and the
+sealed segments ``decisions-<first seq>.jsonl``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,12 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
-import secrets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from audit.chain import Head
-from core.errors import LogDamaged, LogUnavailable
-
-SALT_BYTES = 32
-_HEAD = re.compile(r"([0-9]{16}) ([0-9a-f]{64})\n")
+from audit.verifier.lines import Head
+from core.errors import LogUnavailable
 
 _held: set[Path] = set()
 _held_lock = threading.Lock()
@@ -69,35 +64,27 @@ def create_durably(path: Path, data: bytes, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def read_head(path: Path) -> Head | None:
-    """The last acknowledged record of the log at ``path``; None when its ``.head`` is absent or empty.
-
-    :raises LogDamaged: when the file holds anything else.
-    """
-    try:
-        text = beside(path, ".head").read_bytes().decode("latin-1")
-    except FileNotFoundError:
-        return None
-    if not text:
-        return None
-    match = _HEAD.fullmatch(text)
-    if match is None:
-        raise LogDamaged(f"{path.name}.head does not hold a count and a hash", line=0)
-    return Head(int(match[1]), match[2])
+def replace_durably(path: Path, data: bytes, mode: int) -> None:
+    """Put a file in the place of another, or make it, so that after a crash there is the old one or the new one."""
+    part = beside(path, ".part")
+    part.unlink(missing_ok=True)
+    create_durably(part, data, mode)
+    part.replace(path)
+    sync_folder(path.parent)
 
 
-def read_salt(path: Path) -> bytes:
-    """The salt of the log at ``path``; a new one when there is none yet."""
-    salt_path = beside(path, ".salt")
-    with contextlib.suppress(FileExistsError):
-        create_durably(salt_path, secrets.token_bytes(SALT_BYTES), 0o600)
-    salt = salt_path.read_bytes()
-    if len(salt) != SALT_BYTES:
-        raise LogUnavailable(
-            f"{salt_path.name} holds {len(salt)} bytes where {SALT_BYTES} belong",
-            remedy="Restore it from a copy; or delete it, and new commitments will not match earlier ones.",
-        )
-    return salt
+def sealed_path(path: Path, first_seq: int, suffix: str = ".jsonl") -> Path:
+    """The file of a sealed segment of the log at ``path``, or of its leaf hashes."""
+    return path.with_name(f"{path.stem}-{first_seq:012d}{suffix}")
+
+
+def settle_rotation(path: Path) -> None:
+    """Undo a rotation that a crash cut short: the live file is what it was, under one name."""
+    beside(path, ".next").unlink(missing_ok=True)
+    for sealed in path.parent.glob(f"{path.stem}-*.jsonl"):
+        if path.exists() and sealed.samefile(path):
+            sealed.unlink()
+            sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -150,20 +137,27 @@ def _descriptor(path: Path, flags: int, mode: int) -> Iterator[int]:
 class LogFile:
     """An open log, held by this process alone. Methods raise :class:`OSError` as the system does.
 
-    ``size`` counts the acknowledged bytes: what was written and synced.
+    ``size`` counts the acknowledged bytes of the live file: what was written and synced.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._closed = False
+        self._sealed: dict[Path, int] = {}
         with contextlib.ExitStack() as held:
             held.enter_context(only_writer(path))
-            self._log = held.enter_context(_descriptor(path, os.O_RDWR | os.O_APPEND, 0o640))
+            settle_rotation(path)
+            self._log = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+            held.callback(self._close_files)
             self._head = held.enter_context(_descriptor(beside(path, ".head"), os.O_RDWR, 0o640))
             sync_folder(path.parent)
             self._identity = self._on_disk()
             self.size = os.fstat(self._log).st_size
             self._release = held.pop_all()
+
+    def _close_files(self) -> None:
+        for descriptor in (self._log, *self._sealed.values()):
+            os.close(descriptor)
 
     def _on_disk(self) -> tuple[int, int]:
         stat = self.path.stat()
@@ -176,17 +170,20 @@ class LogFile:
             raise OSError(errno.ESTALE, f"another program changed it (now {size} bytes, {self.size} were written)")
 
     def append(self, data: bytes, head: Head) -> None:
-        """Write at the end in one write, sync, acknowledge; on failure cut the file back to ``size`` if possible."""
+        """Write at the end in one write, sync, acknowledge; what cannot be written or synced is cut off if possible.
+
+        What is on the disk stays there, even if it cannot be acknowledged: the head may have gone ahead already.
+        """
         self._require_untouched()
         try:
             write_all(self._log, data)
             os.fsync(self._log)
-            self.acknowledge(head)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._log, self.size)
             raise
         self.size += len(data)
+        self.acknowledge(head)
 
     def acknowledge(self, head: Head) -> None:
         """Keep the count and the hash of the last record beside the log.
@@ -195,15 +192,55 @@ class LogFile:
         """
         os.pwrite(self._head, b"%016d %b\n" % (head.records, head.hash.encode()), 0)
 
-    def read(self, offset: int, size: int) -> bytes:
-        """Bytes of the log; safe beside a writer."""
+    def rotate(self, sealed: Path, opening: bytes, head: Head) -> None:
+        """Seal the live file under the name ``sealed`` and go on in a new one that begins with ``opening``.
+
+        The new file is whole and synced before it takes the live one's name, and the old one has its second name by
+        then: at every moment both names lead to what they promise, and :func:`settle_rotation` undoes a half.
+        """
+        self._require_untouched()
+        following = beside(self.path, ".next")
+        create_durably(following, opening, 0o640)
+        os.link(self.path, sealed)
+        sync_folder(self.path.parent)
+        following.replace(self.path)
+        sync_folder(self.path.parent)
+        self._sealed[sealed] = self._log
+        self._log = os.open(self.path, os.O_RDWR | os.O_APPEND)
+        self._identity, self.size = self._on_disk(), len(opening)
+        self.acknowledge(head)
+
+    def read(self, part: Path, offset: int, size: int) -> bytes:
+        """Bytes of the live file or of a sealed segment; safe beside a writer."""
         if self._closed:
             raise OSError(errno.EBADF, "it was closed")
-        return os.pread(self._log, size, offset)
+        if part == self.path:
+            return os.pread(self._log, size, offset)
+        if part not in self._sealed:
+            self._sealed[part] = os.open(part, os.O_RDONLY)
+        return os.pread(self._sealed[part], size, offset)
+
+    def remove(self, sealed: Path) -> None:
+        """Remove a sealed segment."""
+        if sealed in self._sealed:
+            os.close(self._sealed.pop(sealed))
+        sealed.unlink(missing_ok=True)
+        sync_folder(self.path.parent)
+
+    def torn_tail(self) -> int:
+        """Bytes after the last line end."""
+        offset, block = self.size, 1 << 16
+        while offset > 0:
+            start = max(0, offset - block)
+            found = os.pread(self._log, offset - start, start).rfind(b"\n")
+            if found >= 0:
+                return self.size - (start + found + 1)
+            offset = start
+        return self.size
 
     def quarantine(self, offset: int) -> tuple[str, bytes]:
         """Copy what follows ``offset`` to ``<name>.torn-<n>``, then cut it off. Returns that name, and the bytes."""
-        torn = self.read(offset, self.size - offset)
+        torn = self.read(self.path, offset, self.size - offset)
         number = 1
         while beside(self.path, f".torn-{number}").exists():
             number += 1

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from audit.bodies.booking import BookingBody
 from audit.fields import dec
-from audit.record import BookingBody
 from beckn.models import BecknSlot, Certificate, SlotFilter, parse_slot_id, slot_id_of
 from core.clock import Clock
 from core.errors import Conflict, InputError, NotFound
@@ -190,7 +190,7 @@ class FlexibilityDesk:
 
     def _record(self, booking: Booking, data_kinds: list[str]) -> Booking:
         try:
-            record = self._log.append("booking", _body(booking, data_kinds))
+            record = self._log.append("booking", _body(booking, data_kinds), agent="beckn")
         except Exception:
             self._bookings.release(booking.booking_id)
             raise

@@ -33,7 +33,7 @@ from benchmarks.signals_data import (
     with_weather,
 )
 from benchmarks.signals_models import TWO_YEARS_DAYS, YEAR_DAYS, Model, Own, PlainRidge, Published, baselines
-from core.series import FloatArray
+from core.series import LEVEL_SIGMAS, FloatArray
 from core.slots import SLOTS_PER_DAY
 from core.threads import one_thread
 from forecasting.history import History
@@ -42,7 +42,6 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MARKER = "<!-- signals-table -->"
 CHEAPEST = 8
 LAGS = (1, 2, 4, 8, 16, 48)
-HALF_90 = 1.6449
 MOST_SHOCK = 5.0
 """standard deviations; beyond this one price spike would decide a correlation"""
 NAIVE, SLOT_MEAN = "seasonal naive, a week before", "7-day slot mean"
@@ -143,7 +142,7 @@ def _shocks(case: Case, issue: Issue, found: tuple[FloatArray, ...]) -> FloatArr
     mean, low, high = found
     error = case.target.between(issue.known_until, issue.known_until + mean.size) - mean
     half = np.where(error > 0, high - mean, mean - low)
-    return np.asarray(np.clip(HALF_90 * error / np.where(half > 0, half, np.nan), -MOST_SHOCK, MOST_SHOCK))
+    return np.asarray(np.clip(LEVEL_SIGMAS * error / np.where(half > 0, half, np.nan), -MOST_SHOCK, MOST_SHOCK))
 
 
 def persistence(result: Result) -> list[float]:

@@ -31,9 +31,11 @@ class Client:
     >>> Client("http://127.0.0.1:5000").submit({"job_name": "train", ...})  # doctest: +SKIP
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url.rstrip("/")
         self._session = requests.Session()
+        if token is not None:
+            self._session.headers["Authorization"] = f"Bearer {token}"
 
     def submit(self, job: dict[str, Any]) -> dict[str, Any]:
         """Submit a job (fields of ``core.job.JobRequest``); the accepted job."""
@@ -91,7 +93,8 @@ def _refused(problem: dict[str, Any]) -> InputError:
 
 
 def _client(arguments: argparse.Namespace, settings: Settings) -> Client:
-    return Client(arguments.url or f"http://{settings.host}:{settings.port}")
+    token = settings.token.get_secret_value() if settings.token else None
+    return Client(arguments.url or f"http://{settings.host}:{settings.port}", token)
 
 
 def _request(arguments: argparse.Namespace) -> dict[str, Any]:

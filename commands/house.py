@@ -13,6 +13,7 @@ from agents.site.agent import SiteAgent
 from agents.site.dispatch import Dispatcher
 from agents.solver import Solver
 from audit.log import AuditLog
+from audit.publishing import Publisher
 from beckn.desk import FlexibilityDesk
 from core.clock import Clock
 from core.settings import Settings
@@ -41,6 +42,7 @@ class House:
     vintages: VintageRepository
     scores: ScoreRepository
     log: AuditLog
+    publisher: Publisher | None
     solver: Solver
     dispatcher: Dispatcher
     loop: NegotiationLoop
@@ -52,6 +54,8 @@ class House:
         self.loop.stop()
         self.dispatcher.close()
         self.log.close()
+        if self.publisher is not None:
+            self.publisher.close()
         self.database.close()
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from accounting.settlement import ESTIMATE_FINAL_AFTER
 from agents.site.profiles import load_sites
 from agents.solver import InlineSolver
 from commands.house import Compose, House
@@ -159,7 +160,7 @@ def _request(
 
 
 def _run(house: House, arrivals: list[Arrival], start: datetime, slots: int, *, quiet: bool) -> Observed:
-    """Move the clock over the days replayed, and on until every job has ended."""
+    """Move the clock over the days replayed, on until every job has ended, and on until its figures are final."""
     seen, waiting = Observed(), list(reversed(arrivals))
     with tqdm(total=slots, unit=" slots", disable=quiet, leave=False) as bar:
         for number in range(slots + TAIL_SLOTS):
@@ -175,7 +176,7 @@ def _run(house: House, arrivals: list[Arrival], start: datetime, slots: int, *, 
             bar.update(number < slots)
             if number >= slots and not house.jobs.open_jobs():
                 break
-    _set(house, slot + timedelta(hours=2))
+    _set(house, slot + ESTIMATE_FINAL_AFTER + timedelta(hours=2))
     house.loop.tick("replay")
     return seen
 

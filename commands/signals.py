@@ -20,9 +20,9 @@ from agents.energy.feeds import carbon_regions, octopus_regions
 from agents.energy.reread import Reread, Rereader
 from agents.energy.zones import require_known
 from agents.site.profiles import load_sites
-from audit.chain import LineFault, scan
+from audit.verify import records_in
 from core.clock import Clock
-from core.errors import InputError, LogDamaged
+from core.errors import InputError
 from core.instance import read_instance
 from core.series import Kind, Series
 from core.settings import Settings
@@ -231,13 +231,7 @@ def _rounds(settings: Settings) -> Iterator[Mapping[str, object]]:
             value=str(settings.data_dir),
             remedy="Set DATA_DIR to the folder that holds it.",
         )
-    with path.open("rb") as stream:
-        try:
-            for line in scan(stream):
-                if line.envelope["kind"] == "round":
-                    yield line.envelope["body"]
-        except LineFault as fault:
-            raise LogDamaged(f"line {fault.number} of {path} is bad: {fault.reason}", line=fault.number) from fault
+    return (record.body for record in records_in(path) if record.kind == "negotiation_round")
 
 
 def _require_feeds(names: list[str], energy: EnergyAgent) -> None:

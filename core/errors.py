@@ -5,6 +5,7 @@
     SlackwaterError
     ├── InputError            what the caller sent cannot be used (names field, value and remedy)
     │   └── Forbidden         the caller may not do this from where it stands
+    ├── SignInNeeded          nobody is known to be asking
     ├── NotFound              no such job, site, asset, slot or record
     ├── Conflict              the state does not allow it (wrong lifecycle state, slot already booked)
     ├── Unavailable           Slackwater cannot keep its promises just now
@@ -57,6 +58,12 @@ class InputError(SlackwaterError):
 
 class Forbidden(InputError):
     """The caller may not do this from where it stands."""
+
+
+class SignInNeeded(SlackwaterError):
+    """Nobody is known to be asking, or by a token that is not known."""
+
+    remedy = "Sign in at /sign-in, or send the header Authorization: Bearer TOKEN that an operator gave you."
 
 
 class NotFound(SlackwaterError):

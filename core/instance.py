@@ -98,7 +98,8 @@ class SiteInstance(Strict):
     """A site's figures for each slot. ``headroom_kw`` is at the meter; of it, ``sold_kw`` is promised to others.
 
     ``hardware_kw`` limits the IT power of each hardware class, for each slot or one for all. ``*_low_*`` and
-    ``*_high_*``, where given, are the ends of the 90 % intervals of price and carbon.
+    ``*_high_*``, where given, are the ends of the 90 % intervals of price and carbon, and ``availability`` the share of
+    time in which the site is there: of ``sites``, a job names those that are available enough for its tier.
     """
 
     id: str
@@ -116,6 +117,7 @@ class SiteInstance(Strict):
     battery: Battery | None = None
     mining: Mining | None = None
     inference: Inference | None = None
+    availability: Share | None = None
 
     def timed(self) -> Iterable[tuple[str, int]]:
         """Name and length of every sequence of the site that has one figure a slot."""
@@ -148,6 +150,7 @@ class JobInstance(Strict):
     :ivar carbon_cap_kg: on all that the job emits.
     :ivar home: where its state is; elsewhere ``migration_cost_gbp`` is charged.
     :ivar planned: its course in the standing plan; any other costs ``move_cost_gbp``, being left out does not.
+    :ivar availability: what its tier asks of a site; why it does not name one, where a reason is given.
     :ivar gang: jobs of one gang are served all or none.
     :ivar after: jobs that must have ended before this one starts; it is not served unless they are.
     """
@@ -178,6 +181,7 @@ class JobInstance(Strict):
     move_cost_gbp: NonNegative | None = None
     gang: str | None = None
     after: tuple[str, ...] = ()
+    availability: Share | None = None
 
     @model_validator(mode="after")
     def _fields_of_kind(self) -> Self:

@@ -30,7 +30,7 @@ class FlexibilityType(StrEnum):
 
 
 class Tier(StrEnum):
-    """Service tier: how dear it is not to serve the job."""
+    """Service tier: how dear it is not to serve the job, and how available the sites are that may."""
 
     PREMIUM = "premium"
     STANDARD = "standard"
@@ -68,6 +68,8 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
 }
 
 PRIORITY_TIERS = {"critical": Tier.PREMIUM, "high": Tier.STANDARD, "normal": Tier.FLEXIBLE, "low": Tier.SPOT}
+AVAILABILITY_OF_TIER = {Tier.PREMIUM: 0.999, Tier.STANDARD: 0.95, Tier.FLEXIBLE: 0.9, Tier.SPOT: 0.0}
+"""the least availability of a site that may run a tier's jobs, as a share of time"""
 LEVEL_OF_TIER = {tier: level for level, tier in enumerate(Tier)}
 """the priority level of a job for which none was given: 0 for premium to 3 for spot"""
 LEAST_LEVEL = 9

@@ -30,6 +30,8 @@ class SlotEntry:
     :param delivered_kwh: IT energy measured, None until the slot has passed; on the baseline leg what counts of a job
         that ended early, None where all of it counts.
     :param settled: True once price and carbon are the last word of their sources for this slot.
+    :param carbon_forecast_g_per_kwh: carbon intensity as it was expected when the row was made.
+    :param room_kw: power at the meter that was free for the job when the row was made; None where nobody looked.
     """
 
     job_id: str
@@ -44,6 +46,8 @@ class SlotEntry:
     carbon_kind: Kind
     delivered_kwh: float | None = None
     settled: bool = False
+    carbon_forecast_g_per_kwh: float | None = None
+    room_kw: float | None = None
 
     @property
     def it_kwh(self) -> float:

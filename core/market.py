@@ -105,6 +105,12 @@ class Market:
         return self.headroom_kw.shape[0], self.headroom_kw.shape[1]
 
     @property
+    def places(self) -> dict[tuple[int, str | None], int]:
+        """The place of each class of hardware at each site; of none: the site itself."""
+        pairs = zip(self.place_site.tolist(), self.hardware, strict=True)
+        return {pair: place for place, pair in enumerate(pairs)}
+
+    @property
     def alone_kw(self) -> FloatArray:
         """(S, T): what a single job may draw at the meter at most in any valid plan."""
         return np.asarray(self.headroom_kw + self.battery_kw[:, None])
@@ -123,10 +129,7 @@ class Market:
         """Those that the instance says to begin at; nought where it says none."""
         prices = self.free_prices()
         number = {site.id: row for row, site in enumerate(instance.sites)}
-        at = {
-            (int(site), name): place
-            for place, (site, name) in enumerate(zip(self.place_site, self.hardware, strict=True))
-        }
+        at = self.places
         for opened in instance.opening:
             site = number[opened.site]
             prices.headroom[site] = opened.headroom_gbp_per_kw_slot

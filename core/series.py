@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ KindArray = NDArray[np.int8]
 LevelArray = NDArray[np.int8]
 LEVEL = 0.9
 """Probability with which the outturn lies within a prediction interval."""
+LEVEL_SIGMAS = NormalDist().inv_cdf((1 + LEVEL) / 2)
+"""Standard deviations between the middle of a normal distribution and either end of such an interval."""
 
 
 class Unit(StrEnum):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 import secrets
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -67,9 +69,19 @@ class Settings(BaseSettings):
     reserve_for_spikes: bool = Field(True, description="keep room where much flexible load is expected")
     seed: int = Field(20230301, ge=0, description="seed of every simulation and of the planner")
     sites_file: Path | None = Field(None, description="TOML file of sites; default: the 13 built in")
+    settlement_file: Path | None = Field(
+        None, description="TOML file of BM units, MSID pairs and activations; without one no site has any"
+    )
     secret_key: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)), description="signs form tokens; default: a new one"
     )
+    operator_tokens: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (), description="comma-separated NAME=SHA256 of the tokens that may do everything from other machines"
+    )
+    auditor_tokens: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (), description="comma-separated NAME=SHA256 of the tokens that may read the evidence and export it"
+    )
+    token: SecretStr | None = Field(None, description="your token, sent by the commands that ask a server")
     anthropic_api_key: SecretStr | None = Field(None, description="lets a Claude model word explanations and drafts")
     advisor_model: str = Field("claude-haiku-5-5", min_length=1, description="Claude model that the advisor asks")
     advisor_tokens_per_day: int = Field(200_000, ge=0, description="most tokens the advisor uses between midnights UTC")
@@ -111,6 +123,19 @@ class Settings(BaseSettings):
     eur_gbp: float = Field(0.86, gt=0, le=10, description="GBP for one EUR, for prices quoted in EUR")
     usd_gbp: float = Field(0.76, gt=0, le=10, description="GBP for one USD, for prices quoted in USD")
     keep_answers_days: float = Field(60.0, ge=1, le=3650, description="days for which raw answers of feeds are kept")
+    log_segment_mb: float = Field(64.0, gt=0, le=10_000, description="size at which a file of the log is sealed")
+    log_segment_days: float = Field(31.0, gt=0, le=3660, description="age at which a file of the log is sealed")
+    log_retention_days: int = Field(
+        2557, ge=1, le=36_600, description="age at which sealed files of the log are removed; default 7 years"
+    )
+    checkpoint_records: int = Field(10_000, ge=1, description="records after which a checkpoint is signed")
+    checkpoint_seconds: float = Field(
+        600.0, gt=0, le=86_400, description="time after which records without a checkpoint get one"
+    )
+    witness_url: str | None = Field(None, description="submission prefix of a C2SP witness that cosigns checkpoints")
+    witness_key: str | None = Field(None, description="its verifier key, name+hash+base64")
+    timestamp_url: str | None = Field(None, description="RFC 3161 authority that time-stamps checkpoints")
+    timestamp_ca: Path | None = Field(None, description="PEM file of the roots that its time-stamps must lead to")
     retrain_hours: float = Field(24.0, gt=0, le=168, description="hours after which forecast models are fitted anew")
     allow_commands: bool | None = Field(
         None, description="run jobs' commands; default: only when HOST is loopback, and only for local requests"
@@ -125,6 +150,11 @@ class Settings(BaseSettings):
     @classmethod
     def _weighted(cls, value: object) -> object:
         return _weights(value) if isinstance(value, str) else value
+
+    @field_validator("operator_tokens", "auditor_tokens", mode="before")
+    @classmethod
+    def _named_digests(cls, value: object) -> object:
+        return _digests(value) if isinstance(value, str) else value
 
     @field_validator("allowed_origins")
     @classmethod
@@ -151,6 +181,13 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if self.clock_speed != 1 and self.signals in {"auto", "live"}:
             raise ValueError("CLOCK_SPEED needs SIGNALS=simulated or replay:PATH: live feeds keep real time")
+        names = [name for name, _ in (*self.operator_tokens, *self.auditor_tokens)]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"{twice!r} has two tokens in OPERATOR_TOKENS and AUDITOR_TOKENS: names stand in records")
+        if (self.witness_url is None) != (self.witness_key is None):
+            raise ValueError("WITNESS_URL and WITNESS_KEY go together: a cosignature is checked before it is kept")
+        if (self.timestamp_url is None) != (self.timestamp_ca is None):
+            raise ValueError("TIMESTAMP_URL and TIMESTAMP_CA go together: a time-stamp is checked before it is kept")
         if self.clock_start is not None and self.signals in {"auto", "live"}:
             raise ValueError("CLOCK_START needs SIGNALS=simulated or replay:PATH: live feeds keep real time")
         return self
@@ -166,9 +203,31 @@ class Settings(BaseSettings):
         return self.host in LOOPBACK if self.allow_commands is None else self.allow_commands
 
     @property
+    def config_sha256(self) -> str:
+        """Digest of what is set, hex, secrets left out: two servers with the same one decide by the same settings."""
+        secret = {name for name, field in type(self).model_fields.items() if _is_secret(field.annotation)}
+        told = self.model_dump(mode="json", exclude=secret | {"database_url"})
+        return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @property
     def replay_folder(self) -> Path | None:
         """Folder of recorded data in replay mode."""
         return Path(self.signals.removeprefix("replay:")) if self.signals.startswith("replay:") else None
+
+
+def _is_secret(annotation: object) -> bool:
+    return annotation is SecretStr or SecretStr in get_args(annotation)
+
+
+def _digests(text: str) -> tuple[tuple[str, str], ...]:
+    """``ada=SHA256, grace=SHA256`` read; :class:`ValueError` names the part that cannot be, without its digest."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, digest = (side.strip() for side in part.partition("="))
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}", name) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise ValueError(f"{name!r} is not followed by =SHA256: `python app.py token NAME` prints what to write")
+        found.append((name, digest))
+    return tuple(found)
 
 
 def _weights(text: str) -> tuple[tuple[str, float], ...]:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from core.job import FlexibilityType
 
+DECLARED_AVAILABILITY = 0.999
+"""of a site that declares none: nine hours a year without it"""
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
@@ -55,6 +57,9 @@ class Site(BaseModel):
     own_load_swing: float = Field(0.2, ge=0, le=0.9, description="daily swing of the own load, as a share of its mean")
     cooling: CoolingType
     hardware: Hardware = Hardware()
+    availability: float = Field(
+        DECLARED_AVAILABILITY, gt=0, le=1, description="share of time in which its power and machines are there"
+    )
 
     @field_validator("timezone")
     @classmethod

@@ -32,6 +32,8 @@ FIELDS = (
     "carbon_kind",
     "delivered_kwh",
     "settled",
+    "carbon_forecast_g_per_kwh",
+    "room_kw",
 )
 FIGURES = ("pue", "price_gbp_per_kwh", "price_kind", "carbon_g_per_kwh", "carbon_kind", "settled")
 MANY = 500
@@ -129,6 +131,18 @@ class LedgerRepository:
         )
         with self._database.reading() as connection:
             return [(row[0], row[1], row[2], float(row[3])) for row in connection.execute(query)]
+
+    def drawn_by_site(self, start: datetime, end: datetime) -> dict[tuple[str, datetime], float]:
+        """kWh that jobs were measured to draw at the meter, by site and slot, for starts in ``[start, end)``."""
+        key = TABLE.c.site_id, TABLE.c.slot_start
+        query = (
+            sa.select(*key, sa.func.sum(TABLE.c.delivered_kwh * TABLE.c.pue))
+            .where(TABLE.c.leg == Leg.PLAN.value, TABLE.c.slot_start >= start, TABLE.c.slot_start < end)
+            .where(TABLE.c.delivered_kwh.is_not(None))
+            .group_by(*key)
+        )
+        with self._database.reading() as connection:
+            return {(row[0], row[1]): float(row[2]) for row in connection.execute(query)}
 
     def unsettled(self, before: datetime) -> list[SlotEntry]:
         """Rows of slots that started before ``before`` and have no final figures."""
@@ -280,9 +294,15 @@ def _columns(entry: SlotEntry) -> dict[str, Any]:
         "price_kind": int(entry.price_kind),
         "carbon_g_per_kwh": float(entry.carbon_g_per_kwh),
         "carbon_kind": int(entry.carbon_kind),
-        "delivered_kwh": None if entry.delivered_kwh is None else float(entry.delivered_kwh),
+        "delivered_kwh": _double(entry.delivered_kwh),
         "settled": bool(entry.settled),
+        "carbon_forecast_g_per_kwh": _double(entry.carbon_forecast_g_per_kwh),
+        "room_kw": _double(entry.room_kw),
     }
+
+
+def _double(figure: float | None) -> float | None:
+    return None if figure is None else float(figure)
 
 
 def _reading(entry: SlotEntry) -> dict[str, Any]:
@@ -294,11 +314,9 @@ def _reading(entry: SlotEntry) -> dict[str, Any]:
 
 
 def _entry(row: Row[*tuple[Any, ...]]) -> SlotEntry:
-    job_id, leg, slot_start, site_id, power, pue, price, price_kind, carbon, carbon_kind, delivered, settled = row
+    job_id, leg, slot_start, site_id, power, pue, price, price_kind, carbon, carbon_kind, *measured = row
     kinds = Kind(price_kind), Kind(carbon_kind)
-    return SlotEntry(
-        job_id, Leg(leg), slot_start, site_id, power, pue, price, kinds[0], carbon, kinds[1], delivered, settled
-    )
+    return SlotEntry(job_id, Leg(leg), slot_start, site_id, power, pue, price, kinds[0], carbon, kinds[1], *measured)
 
 
 def _sums() -> tuple[sa.ColumnElement[Any], ...]:

@@ -8,6 +8,7 @@ from store.bookings import BookingRepository
 from store.database import Database
 from store.jobs import JobRepository
 from store.ledger import LedgerRepository
+from store.readings import ReadingRepository
 from store.scores import ScoreRepository
 from store.sites import SiteRepository
 from store.ticks import TickRepository
@@ -22,6 +23,7 @@ class Repositories:
     sites: SiteRepository
     jobs: JobRepository
     ledger: LedgerRepository
+    readings: ReadingRepository
     ticks: TickRepository
     bookings: BookingRepository
     vintages: VintageRepository
@@ -37,6 +39,7 @@ class Repositories:
             sites=SiteRepository(database),
             jobs=JobRepository(database),
             ledger=LedgerRepository(database),
+            readings=ReadingRepository(database),
             ticks=TickRepository(database),
             bookings=BookingRepository(database),
             vintages=VintageRepository(database),

@@ -73,8 +73,20 @@ slot_entries = sa.Table(
     sa.Column("carbon_kind", sa.SmallInteger, nullable=False),
     sa.Column("delivered_kwh", sa.Double),
     sa.Column("settled", sa.Boolean, nullable=False),
+    sa.Column("carbon_forecast_g_per_kwh", sa.Double),
+    sa.Column("room_kw", sa.Double),
     sa.Index("slot_entries_by_slot", "slot_start", "leg"),
     sa.Index("slot_entries_unsettled", "settled", "slot_start"),
+)
+
+
+readings = sa.Table(
+    "readings",
+    metadata,
+    sa.Column("site_id", sa.String, primary_key=True),
+    sa.Column("settlement_date", sa.Date, primary_key=True),
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("kwh", sa.JSON, nullable=False),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_openapi3.blueprint import APIBlueprint
 
 from beckn.routes import beckn_api
-from web import pages, problems, security
+from web import access, pages, problems, security
 from web.api import (
     assets,
     drafts,
@@ -19,6 +19,7 @@ from web.api import (
     shares,
     signals,
     sites,
+    statements,
     statistics,
 )
 from web.api.documented import DocumentedAPI
@@ -34,6 +35,7 @@ def create_app(services: Services) -> DocumentedAPI:
     app.extensions["slackwater.metrics"] = metrics
     metrics.watch(app)
     csrf = security.register(app, services.settings)
+    access.register(app, services.settings)
     app.before_request(app.check_request)
     problems.register(app)
     for blueprint in _blueprints(services):
@@ -44,5 +46,20 @@ def create_app(services: Services) -> DocumentedAPI:
 
 
 def _blueprints(services: Services) -> list[APIBlueprint]:
-    modules = (jobs, drafts, quotes, shares, assets, sites, energy, signals, forecasts, plan, logs, statistics, health)
+    modules = (
+        jobs,
+        drafts,
+        quotes,
+        shares,
+        assets,
+        sites,
+        energy,
+        signals,
+        forecasts,
+        plan,
+        logs,
+        statements,
+        statistics,
+        health,
+    )
     return [*(module.api for module in modules), beckn_api(services.desk, services.clock)]

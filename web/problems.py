@@ -20,6 +20,7 @@ from core.errors import (
     LogDamaged,
     NotFound,
     PlanError,
+    SignInNeeded,
     SlackwaterError,
     Unavailable,
 )
@@ -31,6 +32,7 @@ _API_PATHS = ("/api/", "/health", "/metrics", "/openapi/openapi.json")
 _LONGEST_VALUE = 200
 
 _STATUS: tuple[tuple[type[SlackwaterError], HTTPStatus], ...] = (
+    (SignInNeeded, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -118,7 +120,9 @@ def field_errors(error: ValidationError) -> list[FieldError]:
 
 def respond(problem: Problem) -> Response:
     """``problem`` as a page for browsers on page routes, else as ``application/problem+json``."""
-    response = _page(problem) if _wants_page() else _document(problem)
+    response = _page(problem) if wants_page() else _document(problem)
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
@@ -196,7 +200,8 @@ def _kind_name(kind: type[SlackwaterError]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower().removesuffix("-error")
 
 
-def _wants_page() -> bool:
+def wants_page() -> bool:
+    """Whether the present request comes from a browser that opens a page."""
     if request.path.startswith(_API_PATHS):
         return False
     accepted = request.accept_mimetypes

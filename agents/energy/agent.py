@@ -158,7 +158,14 @@ class EnergyAgent:
             price[zone], origins[zone, "price"] = self._quoted(zone, "price", window)
             carbon[zone], origins[zone, "carbon"] = self._quoted(zone, "carbon", window)
         stress = self.stress(zones, window.start, slots)
-        return EnergyQuote(window.now, window.start, slots, price, carbon, self.notices(), origins, stress)
+        marginal = {
+            zone: self.known(zone, "marginal_carbon", window.start, slots)
+            for zone in price
+            if self._sources.serves(zone, "marginal_carbon")
+        }
+        return EnergyQuote(
+            window.now, window.start, slots, price, carbon, self.notices(), origins, stress, marginal=marginal
+        )
 
     def observed(self, zone: str, start: datetime, slots: int) -> tuple[Series, Series]:
         """Price and carbon of slots that have ended, the firmest known; MISSING for others and where nothing is known.

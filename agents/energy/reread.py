@@ -27,6 +27,8 @@ from store.vintages import VintageRepository
 
 TOLERANCE = 1e-8
 """Instances keep nine decimals."""
+MOST_KEPT = 512
+"""fetches whose series stay in memory while rounds are read one after another"""
 FIELDS: dict[str, str] = {"price": "price_gbp_per_kwh", "carbon": "carbon_g_per_kwh"}
 
 
@@ -109,6 +111,8 @@ class Rereader:
     def _series(self, fetch_id: str) -> Mapping[Quantity, Series] | str:
         """What the bytes of a fetch give, or why they give nothing."""
         if fetch_id not in self._read:
+            if len(self._read) == MOST_KEPT:
+                del self._read[next(iter(self._read))]
             try:
                 fetch = self._vintages.get(fetch_id)
                 if fetch.fetch_id != fetch_id:

@@ -19,11 +19,9 @@ import numpy as np
 from agents.energy import noise
 from agents.messages import EnergyQuote, Scenarios
 from core.halfhours import indexes
-from core.series import FloatArray, IntArray, Series
+from core.series import LEVEL_SIGMAS, FloatArray, IntArray, Series
 from core.vintage import Quantity
 
-HALF_90 = 1.6449
-"""standard deviations between the middle of a normal distribution and either end of its 90 % interval"""
 LASTING_SLOTS = 336
 
 
@@ -89,5 +87,5 @@ def _around(series: Series, shocks: FloatArray) -> FloatArray:
     """(count, T) a series as it may turn out."""
     low, high = series.interval
     above, below = np.maximum(0.0, high - series.values), np.maximum(0.0, series.values - low)
-    error = np.where(shocks > 0, above, below) / HALF_90 * shocks
+    error = np.where(shocks > 0, above, below) / LEVEL_SIGMAS * shocks
     return np.asarray(series.values + error - error.mean(axis=0))

@@ -20,7 +20,7 @@ from agents.energy.climate import CLIMATES, Climate
 from agents.energy.tariff import region_price_p, with_vat_gbp
 from agents.energy.zones import is_gb, price_region
 from core.halfhours import indexes, instant_of, slot_index
-from core.series import FloatArray, IntArray, Kind, Series
+from core.series import LEVEL_SIGMAS, FloatArray, IntArray, Kind, Series
 from core.slots import SLOTS_PER_DAY
 from core.vintage import UNITS, Quantity
 
@@ -32,8 +32,6 @@ ERROR_PHI = 0.97
 """Half of a forecast's error is forgotten in 11 hours."""
 GB_CARBON_ERROR_G = 33.0
 """Standard deviation that gives a mean absolute error of 24 g/kWh at a lead of 24 h."""
-NORMAL_90 = 1.645
-"""Standard deviations within which 90 % of a normal error lies."""
 PRICE_ERROR_SHARE = 0.35
 """Standard deviation of a price forecast's error, as a share of the spread of the price."""
 
@@ -169,7 +167,7 @@ class Simulator:
         lead = indexes(start, count) - issue
         scale = self._error_scale(zone, quantity)
         values = values + noise.forecast_error(process, lead, at_issue, ERROR_PHI) * scale
-        half = NORMAL_90 * scale * np.sqrt(1 - ERROR_PHI ** (2 * np.maximum(lead, 0)))
+        half = LEVEL_SIGMAS * scale * np.sqrt(1 - ERROR_PHI ** (2 * np.maximum(lead, 0)))
         low, high = values - half, values + half
         if quantity == "carbon":
             values, low, high = (np.maximum(each, 0.0) for each in (values, low, high))

@@ -52,7 +52,7 @@ def all_changes(grid: Grid, not_before: IntArray) -> tuple[Change, ...]:
     return (
         Later(grid.slots),
         Earlier(not_before),
-        Elsewhere(grid.site_ids),
+        Elsewhere(grid.site_ids, grid.availability),
         Pauses(),
         *(Slower(stretch, grid.slots) for stretch in STRETCHES),
         ShorterRuns(),
@@ -112,12 +112,12 @@ class Earlier:
 
 
 class Elsewhere:
-    """One more site."""
+    """One more site; where it is not as available as the job's tier promises, that tier has to go."""
 
     name = "sites"
 
-    def __init__(self, site_ids: Sequence[str]) -> None:
-        self._site_ids = site_ids
+    def __init__(self, site_ids: Sequence[str], availability: FloatArray) -> None:
+        self._site_ids, self._availability = site_ids, availability
 
     def most(self, wants: Wants) -> IntArray:
         return _once(np.asarray(~wants.sites.all(axis=1)))
@@ -126,7 +126,12 @@ class Elsewhere:
         return wants.with_(sites=np.ones_like(wants.sites))
 
     def words(self, made: Made) -> str:
-        return f"run at {self._site_ids[made.course.site[0]]} too"
+        site = int(made.course.site[0])
+        here, least = self._availability[site], made.after.availability[0]
+        run_there = f"run at {self._site_ids[site]} too"
+        if here >= least:
+            return run_there
+        return f"{run_there}, in a tier that asks for {100 * here:.4g} % availability or less"
 
 
 class Pauses:

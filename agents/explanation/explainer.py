@@ -15,6 +15,7 @@ from core.explanation import Eta, Explanation
 from core.instance import Course, Instance, JobInstance
 from core.plan import Plan, Unserved
 from core.series import FloatArray, IntArray
+from core.threads import one_thread
 
 CELLS_AT_ONCE = 400_000
 """jobs times slots explained at once, which bounds the memory"""
@@ -45,6 +46,11 @@ class Explainer:
     def explain(self, job_ids: Iterable[str] | None = None) -> dict[str, Explanation]:
         """The explanation of each of ``job_ids`` (default: all); jobs that the instance does not have are left out."""
         asked = [job for job in (self._rows if job_ids is None else job_ids) if job in self._rows]
+        with one_thread():  # also because sums would depend on how many there are
+            explained = self._explained(asked)
+        return {job: explained[job] for job in asked}
+
+    def _explained(self, asked: list[str]) -> dict[str, Explanation]:
         explained: dict[str, Explanation] = {}
         for batch in self._batches([job for job in asked if job in self._assigned and job not in self._frozen]):
             explained |= zip(batch, self._served(batch).explained(batch), strict=True)
@@ -52,7 +58,7 @@ class Explainer:
             explained |= zip(batch, self._served(batch).kept(batch), strict=True)
         for batch in self._batches([job for job in asked if job not in self._assigned]):
             explained |= zip(batch, self._unserved(batch).explained(batch), strict=True)
-        return {job: explained[job] for job in asked}
+        return explained
 
     def refuse(self, most_sought: int = MOST_SOUGHT) -> tuple[Unserved, ...]:
         """Every job that the plan leaves out, with its reason.

@@ -29,6 +29,7 @@ class Grid:
         ``carbon_gbp`` its carbon at the carbon price.
     :param carbon_kg: (S, T) carbon of one IT kW held for one slot.
     :param headroom_kw: (S, T) at the meter, less what is sold.
+    :param availability: (S,) 1 where none is declared.
     :param hardware_kw: (H, S, T) IT kW of each class; of the first, without limit.
     """
 
@@ -44,6 +45,7 @@ class Grid:
     carbon_kg: FloatArray
     headroom_kw: FloatArray
     hardware_kw: FloatArray
+    availability: FloatArray
 
     @property
     def slots(self) -> int:
@@ -73,6 +75,7 @@ class Grid:
             carbon_kg=pue * SLOT_HOURS * carbon / 1000,
             headroom_kw=np.maximum(0.0, _table(sites, slots, "headroom_kw") - _table(sites, slots, "sold_kw")),
             hardware_kw=_hardware(sites, slots, classes),
+            availability=np.array([1.0 if site.availability is None else site.availability for site in sites]),
         )
 
     def extended(self, slots: int) -> Grid:

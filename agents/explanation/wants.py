@@ -28,6 +28,7 @@ class Wants:
     :param home: (n,) site, :data:`NONE` where it is nowhere.
     :param move_gbp: (n,) charged for any course but ``planned``, the row of which is in the instance.
     :param kg_gbp: (n,) GBP for each kg on top of the carbon price.
+    :param availability: (n,) what its tier asks of a site, 0 where that is nothing.
     :param cap_kg: (n,) on the whole course.
     :param level_kw: (n, L) rising, infinite where a ladder has ended; ``level_work`` likewise, 0 there.
     """
@@ -43,6 +44,7 @@ class Wants:
     first: IntArray
     last: IntArray
     sites: BoolArray
+    availability: FloatArray
     max_price: FloatArray
     max_carbon: FloatArray
     cap_kg: FloatArray
@@ -116,6 +118,7 @@ class Wants:
             first=_whole(job.earliest_slot for job in jobs),
             last=_whole(job.latest_slot for job in jobs),
             sites=_sites(jobs, grid),
+            availability=_real(job.availability or 0.0 for job in jobs),
             max_price=_limit(job.max_price_gbp_per_kwh for job in jobs),
             max_carbon=_limit(job.max_carbon_g_per_kwh for job in jobs),
             cap_kg=_limit(job.carbon_cap_kg for job in jobs),

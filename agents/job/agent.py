@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.clock import Clock
 from core.errors import Conflict, Forbidden, InputError
-from core.job import MAX_WINDOW, FlexibilityType, Job, JobRequest, JobStatus, capped_levels
+from core.job import AVAILABILITY_OF_TIER, MAX_WINDOW, FlexibilityType, Job, JobRequest, JobStatus, capped_levels
 from core.site import Asset, Site
 from core.slots import SLOT, format_utc, slot_ceil, slot_floor
 from store.jobs import JobRepository
@@ -114,12 +114,15 @@ class JobAgent:
         return self._jobs.transition(job.job_id, JobStatus.FAILED, at=self._clock.now(), reason=reason)
 
     def allowed_sites(self, job: Job, sites: Sequence[Site]) -> tuple[str, ...]:
-        """Ids of the sites that the job may use: by residency, and large enough for it."""
+        """Ids of the sites that the job may use: by residency, large enough and as available as its tier promises."""
+        least = AVAILABILITY_OF_TIER[job.tier]
+        return tuple(site.site_id for site in self._large_enough(job, sites) if site.availability >= least)
+
+    @staticmethod
+    def _large_enough(job: Job, sites: Sequence[Site]) -> list[Site]:
         wanted = set(job.allowed_regions)
         least_kw = job.levels[0].power_kw if job.levels else job.power_kw
-        return tuple(
-            site.site_id for site in sites if (not wanted or wanted & site.regions()) and site.capacity_kw >= least_kw
-        )
+        return [site for site in sites if (not wanted or wanted & site.regions()) and site.capacity_kw >= least_kw]
 
     def _asset(self, request: JobRequest) -> Asset | None:
         if request.asset_id is None:
@@ -189,7 +192,17 @@ class JobAgent:
                     value=region,
                     remedy=f"Use site ids, grid zones or countries out of {', '.join(sorted(known))}.",
                 )
-        if not self.allowed_sites(job, sites):
+        possible = self._large_enough(job, sites)
+        if possible and not self.allowed_sites(job, sites):
+            best = max(possible, key=lambda site: site.availability)
+            raise InputError(
+                f"the {job.tier.value} tier promises {AVAILABILITY_OF_TIER[job.tier]:.4g} of the time, and no allowed "
+                f"site declares that (the best, {best.site_id}, {best.availability:.4g})",
+                field="tier",
+                value=job.tier.value,
+                remedy="Take a tier that promises less, or allow another site.",
+            )
+        if not possible:
             most = max((site.capacity_kw for site in sites), default=0.0)
             raise InputError(
                 f"{job.power_kw:g} kW is more than any allowed site has (the largest of all has {most:g} kW)",

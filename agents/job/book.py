@@ -16,7 +16,7 @@ from agents.job.crew import Crew
 from agents.job.orders import Board, Courses, Orders, orders_of
 from core.instance import Instance, JobInstance
 from core.market import NOWHERE, Market, Prices
-from core.series import BoolArray, FloatArray, IntArray
+from core.series import FloatArray, IntArray
 
 JOBS_A_SHARD = 40_000
 MOST_SHARDS = 4
@@ -157,16 +157,13 @@ class JobBook:
             np.sum([part.kg for part in parts], axis=0),
         )
 
-    def objective_gbp(self, courses: Sequence[Courses] | None = None) -> float:
+    def objective_gbp(self) -> float:
         """Own costs of the served and penalties of the others."""
         total = 0.0
-        for shard, own in zip(self.shards, courses or [shard.courses for shard in self.shards], strict=True):
-            total += float(np.where(own.place == NOWHERE, shard.orders.row["penalty_gbp"], own.gbp).sum())
+        for shard in self.shards:
+            out = shard.courses.place == NOWHERE
+            total += float(np.where(out, shard.orders.row["penalty_gbp"], shard.courses.gbp).sum())
         return total
-
-    def served(self) -> list[BoolArray]:
-        """(J,) of each shard: who is served."""
-        return [shard.courses.place != NOWHERE for shard in self.shards]
 
 
 def _shuffled(orders: Orders, rng: np.random.Generator) -> IntArray:

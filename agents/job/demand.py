@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import groupby
 
 from core.instance import Course, Frozen, JobInstance, Run
-from core.job import FlexibilityType, Job, JobStatus, Tier
+from core.job import AVAILABILITY_OF_TIER, FlexibilityType, Job, JobStatus, Tier
 from core.ledger import SlotEntry
 from core.slots import slots_between
 
@@ -109,6 +109,7 @@ def _bidder(job: Job, left: float, sites: tuple[str, ...], start: datetime, slot
             "earliest_slot": min(first, slots),
             "latest_slot": last,
             "sites": sites,
+            "availability": AVAILABILITY_OF_TIER[job.tier],
             "unserved_penalty_gbp": VALUE_GBP_PER_KWH[tier] * job.it_energy_kwh,
             "max_price_gbp_per_kwh": job.max_price_gbp_per_kwh,
             "max_carbon_g_per_kwh": job.carbon_cap_g_per_kwh,

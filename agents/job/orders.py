@@ -196,18 +196,13 @@ def orders_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -
     )
 
 
-def place_at_site(market: Market, site: int, hardware: str | None) -> int:
-    """The place of a class of hardware at a site; the site itself for none, and where it has no limit of the class."""
-    return _places(market).get((site, hardware), site)
-
-
 def _standing(
     instance: Instance, market: Market, jobs: Sequence[JobInstance], ladders: tuple[FloatArray, FloatArray]
 ) -> tuple[IntArray, LevelArray]:
     """Places (R,) and levels (R, T) of standing courses; ``NOWHERE`` for one that cannot be kept: it no longer does
     what the job asks, or is where the job may not be."""
     number = {site.id: row for row, site in enumerate(instance.sites)}
-    at = _places(market)
+    at = market.places
     does, level = standing(jobs, *ladders, instance.slots)
     place = np.full(len(jobs), NOWHERE, dtype=np.int64)
     for row, (job, kept) in enumerate(zip(jobs, does.tolist(), strict=True)):
@@ -215,12 +210,6 @@ def _standing(
         if kept and course.site in job.sites:
             place[row] = at.get((number[course.site], job.hardware), number[course.site])
     return place, level
-
-
-def _places(market: Market) -> dict[tuple[int, str | None], int]:
-    """The place of each class of hardware at each site; of none: the site itself."""
-    pairs = zip(market.place_site.tolist(), market.hardware, strict=True)
-    return {pair: place for place, pair in enumerate(pairs)}
 
 
 def _told(jobs: Sequence[JobInstance]) -> dict[str, tuple[Any, ...]]:
@@ -252,7 +241,7 @@ def _ladders(jobs: Sequence[JobInstance]) -> tuple[FloatArray, FloatArray, IntAr
 def _places_of(instance: Instance, market: Market, jobs: Sequence[JobInstance]) -> list[tuple[list[int], list[float]]]:
     """For each job its places, and what it costs to run there for it is not its home."""
     number = {site.id: row for row, site in enumerate(instance.sites)}
-    by_class = _places(market)
+    by_class = market.places
 
     @cache
     def at(

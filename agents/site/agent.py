@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -15,7 +15,7 @@ from agents.site.weather import conditions
 from core.clock import Clock
 from core.errors import InputError
 from core.score import Score
-from core.series import Series
+from core.series import FloatArray, Kind, Series
 from core.site import Asset, Site
 from core.slots import require_aware, slot_floor
 from store.sites import SiteRepository
@@ -42,7 +42,8 @@ class SiteAgent:
         self._repository = repository
         self._seed = seed
         self._zones = None if zones is None else frozenset(zones)
-        self._load = LoadForecaster(clock, SimulatedMeters(clock, seed), retrain_hours)
+        self._meters = SimulatedMeters(clock, seed)
+        self._load = LoadForecaster(clock, self._meters, retrain_hours)
 
     def sites(self) -> tuple[Site, ...]:
         """All sites in zones that have figures, in the order of the store."""
@@ -106,6 +107,7 @@ class SiteAgent:
             issued_at=self._clock.now(),
             start=start,
             site_ids=tuple(site.site_id for site in sites),
+            availability=tuple(site.availability for site in sites),
             zones=tuple(site.zone for site in sites),
             headroom_kw=np.maximum(capacity - own.high_kw, 0.0),
             own_load_kw=own.mean_kw,
@@ -123,6 +125,10 @@ class SiteAgent:
         It is the own load of the sites with inference hardware. ``start`` as in :meth:`quote`.
         """
         return self._load.inference_demand(self.sites(), _require_slots(start, slots), slots)
+
+    def read_meters(self, sites: Sequence[Site], start: datetime, slots: int) -> tuple[FloatArray, Kind]:
+        """Own load of slots that have begun at the meters in kW, (S, T), and what those readings are."""
+        return self._meters.read(sites, start, slots), self._meters.kind
 
     def load_scores(self) -> tuple[Score, ...]:
         """How well the own load of each site has been forecast, by day ahead; the ``zone`` is the site's id."""

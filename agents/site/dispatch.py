@@ -15,13 +15,14 @@ from pathlib import Path
 
 from agents.site import orphans
 from agents.site.agent import SiteAgent
-from agents.site.delivery import delivery_body, unstarted_body
+from agents.site.delivery import Deliveries
 from agents.site.executor import Executor, Exit
 from agents.site.local_executor import GRACE_S, LocalExecutor, output_tail
 from agents.site.metering import ASLEEP, WORK_TOLERANCE_SLOTS, least_slots, shortfall, suffices, work_slots
 from agents.site.simulated_executor import SimulatedExecutor
 from agents.site.underway import Active, DispatchReport, End, Notes
 from audit.log import AuditLog
+from audit.record import Entry
 from core.clock import Clock
 from core.errors import LogUnavailable, SlackwaterError, StoreUnavailable
 from core.job import FlexibilityType, Job, JobStatus
@@ -63,6 +64,7 @@ class Dispatcher:
         self._ledger = ledger
         self._log = log
         self._sites = sites
+        self._deliveries = Deliveries(ledger, log, sites)
         self._output_dir = output_dir
         self._grace_s = grace_s
         self._local = LocalExecutor(clock, output_dir, grace_s=grace_s)
@@ -102,8 +104,9 @@ class Dispatcher:
             if active is None:
                 job = self._jobs.get(job_id)
                 if not job.status.terminal:
-                    rows = self._ledger.entries(job_id=job_id, leg=Leg.PLAN)
-                    self._log.append_all([("delivery", unstarted_body(job, rows, self._clock.now()))])
+                    self._log.append_all(
+                        [Entry("delivery", self._deliveries.unstarted(job, self._clock.now()), "site")]
+                    )
                 self._cancelled.add(job_id)
                 self._ledger.drop_plan(job_id, slot)
                 return
@@ -343,7 +346,7 @@ class Dispatcher:
 
     def _record(self, ending: Iterable[Active], slot: datetime) -> None:
         ends = [(active, self._end_of(active, slot)) for active in ending]
-        self._log.append_all([("delivery", end.body) for _, end in ends])
+        self._log.append_all([Entry("delivery", end.body, "site") for _, end in ends])
         for active, end in ends:
             active.recorded = end
 
@@ -360,7 +363,7 @@ class Dispatcher:
         status = JobStatus.FAILED if reason else JobStatus.COMPLETED
         if active.cancelled:
             status, reason = JobStatus.CANCELLED, ended.reason or CANCELLED
-        body = delivery_body(job, status, entries, ended, active.executor.method, active.site_id)
+        body = self._deliveries.body(job, status, entries, ended, active.executor, active.site_id)
         return End(status, reason, ended.exit_status, body)
 
     def _settle_status(self, active: Active, notes: Notes | None = None) -> None:

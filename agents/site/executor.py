@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from audit.bodies.settlement import ReadingType
 from core.job import Job
 
 
@@ -34,6 +35,8 @@ class Executor(Protocol):
 
     method: str
     """how delivered energy is found, for the audit record"""
+    reading_type: ReadingType
+    """what kind of reading that is"""
 
     def start(self, job: Job, site_id: str, power_kw: float) -> None:
         """Begin; a command that cannot be started shows as ended at the next :meth:`poll`, never as an exception."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from agents.site.executor import Exit
 from agents.site.metering import RunMeter, share_kwh
 from agents.site.orphans import JOB_VARIABLE, PROCESS_FILE, ProcessIdentity, end_all, remember
+from audit.bodies.settlement import ReadingType
 from core.clock import Clock
 from core.job import FlexibilityType, Job
 from core.slots import SLOT
@@ -235,6 +236,7 @@ class LocalExecutor:
     """Runs commands below ``folder``, one sub-folder a job."""
 
     method = "awarded power times the share of each slot in which the command ran"
+    reading_type: ReadingType = "ESTIMATED"
 
     def __init__(
         self, clock: Clock, folder: Path, *, grace_s: float = GRACE_S, cap_bytes: int = OUTPUT_CAP_BYTES

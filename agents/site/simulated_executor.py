@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agents.site.executor import Exit
 from agents.site.metering import simulated_kwh
+from audit.bodies.settlement import ReadingType
 from core.clock import Clock
 from core.job import Job
 from core.slots import SLOT
@@ -16,6 +17,7 @@ class SimulatedExecutor:
     """Draws power slot by slot; ends only when it is stopped, so pauses and power follow from the ledger's rows."""
 
     method = "simulated meter: awarded power with 0.5 % noise"
+    reading_type: ReadingType = "SIMULATED"
 
     def __init__(self, clock: Clock, seed: int) -> None:
         self._clock = clock

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agents.site.executor import Executor, Exit
-from audit.record import DeliveryBody
+from audit.bodies.settlement import DeliveryBody
 from core.job import Job, JobStatus
 
 _LOG = logging.getLogger(__name__)

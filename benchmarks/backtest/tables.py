@@ -24,7 +24,6 @@ TITLES = {
     "greedy": "greedy by price and carbon",
 }
 WORST = 10
-SUMMED = ("energy_gbp", "carbon_kg", "pauses_gbp", "penalty_gbp")
 TARGET_S, TARGET_GAP = 900.0, 0.01
 
 

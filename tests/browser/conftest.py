@@ -126,11 +126,13 @@ def open_page(browser: Browser, server: str) -> Iterator[Open]:
 
 @pytest.fixture(scope="session")
 def finished_job(browser: Browser, server: str) -> str:
-    """Address of a job that has run to its end, submitted by the form; its story is in ``test_story``."""
+    """Address of a job that was completed, submitted by the form; its story is in ``test_story``."""
     from tests.browser.steps import submit_and_follow
 
     context = browser.new_context(base_url=server)
     try:
-        return submit_and_follow(context.new_page(), "worked example", (0.5, 4)).address
+        followed = submit_and_follow(context.new_page(), "worked example", (0.5, 4))
+        assert followed.states[-1] == "completed"
+        return followed.address
     finally:
         context.close()

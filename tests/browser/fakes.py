@@ -14,13 +14,17 @@ from agents.energy.build import build_energy
 from agents.messages import EnergyQuote
 from agents.site.profiles import load_sites
 from agents.standing import StandingPlan
+from audit.bodies.booking import BookingBody
+from audit.bodies.decision import DecisionBody
+from audit.bodies.rounds import RoundBody
+from audit.bodies.settlement import DeliveryBody
 from audit.fields import dec
-from audit.record import BookingBody, DecisionBody, DeliveryBody, RoundBody
 from core.job import FlexibilityType, Job, JobStatus, Tier
 from core.ledger import Booking, Leg, SlotEntry, TickRecord
 from core.series import Kind
 from core.site import Asset, Site
 from core.slots import SLOT, slot_floor
+from tests.unit.advisor.decisions import condition
 from tests.unit.web.fakes import NOW, House, build_house
 
 HASH = "3f" * 32
@@ -266,7 +270,7 @@ class Painter:
 
     def ticks(self) -> None:
         house = self.house
-        record = house.log.append("round", self.round())
+        record = house.log.append("negotiation_round", self.round())
         for number in range(6):
             failed = number == 2
             at = self.start - timedelta(minutes=5 * (6 - number))
@@ -366,17 +370,6 @@ def number_of(job: Job) -> int:
     return int(job.job_id.rsplit("-", 1)[1])
 
 
-def condition(constraint: str, change: str, saving_gbp: str, saving_cost_gbp: str, saving_kg: str) -> dict[str, str]:
-    """What a condition costs."""
-    return {
-        "constraint": constraint,
-        "change": change,
-        "saving_gbp": saving_gbp,
-        "saving_cost_gbp": saving_cost_gbp,
-        "saving_kg": saving_kg,
-    }
-
-
 def _reason(status: JobStatus) -> str | None:
     return {
         JobStatus.PENDING: "no site has enough headroom left in its window",
@@ -401,12 +394,21 @@ def full_house(folder: Path, **settings: Any) -> House:
 def addresses(house: House) -> Iterator[str]:
     """Every page of a house: each kind of record, a job in each state, filters and errors."""
     yield from ("/", "/?zone=IS", "/submit", "/jobs", "/dashboard", "/signals", "/sites", "/beckn", "/shares", "/audit")
-    yield from ("/jobs?status=failed", "/jobs?text=nothing", "/audit?kind=round", "/beckn?min_power_kw=99999")
+    yield from (
+        "/jobs?status=failed",
+        "/jobs?text=nothing",
+        "/audit?kind=round",
+        "/audit?tenant=nobody",
+        "/beckn?min_power_kw=99999",
+    )
     seen: set[str] = set()
     for job in house.jobs.stored.values():
         if job.status not in seen:
             seen.add(job.status)
             yield f"/jobs/{job.job_id}"
-    for kind in ("decision", "round", "delivery", "booking"):
+    decisions, _ = house.log.records(kind="decision", limit=2)
+    if decisions:
+        yield f"/audit/diff?a={decisions[1].seq}&b={decisions[0].seq}"
+    for kind in ("decision", "negotiation_round", "delivery", "booking"):
         records, _ = house.log.records(kind=kind, limit=1)
         yield from (f"/audit/{record.seq}" for record in records)

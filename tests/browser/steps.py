@@ -50,8 +50,11 @@ def fill_job(page: Page, name: str, *, command: str = "") -> None:
 def submit_and_follow(page: Page, name: str, window_h: tuple[float, float]) -> Followed:
     """Submit a job with a command by the form and watch its page, without reloading it, until the job has ended.
 
-    ``window_h`` is between how many hours from now it runs, for an hour.
+    ``window_h`` is between how many hours from now it runs, for an hour. Waits for the server's first quote before:
+    until then a window of seconds passes unplanned.
     """
+    page.goto("/submit")
+    expect(page.locator("#quote")).to_contain_text("Without waiting", timeout=FIRST_PLAN_MS)
     page.goto("/submit")
     fill_job(page, name, command=COMMAND)
     page.get_by_role("textbox", name="Earliest start").fill(hours_from_now(page, window_h[0]))

@@ -29,28 +29,19 @@ def test_a_skipped_test_is_named_with_its_reason(tmp_path: Path, skipped: Callab
     assert skipped(tmp_path / "junit.xml") == ["tests.a::waits: no Chromium"]
 
 
-def test_a_test_of_recorded_data_may_be_skipped_only_where_there_is_none(
-    tmp_path: Path, skipped: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("what", "said_by"), [("DATA", "tests/conftest.py"), ("PEERS", "tests/unit/benchmarks/peers/test_adapters.py")]
+)
+def test_a_test_of_recorded_data_or_of_peers_may_be_skipped_only_where_there_are_none(
+    tmp_path: Path, skipped: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch, what: str, said_by: str
 ) -> None:
-    reason = skipped.__globals__["DATA_ABSENT"]
+    reason = skipped.__globals__[f"{what}_ABSENT"]
     (tmp_path / "junit.xml").write_text(REPORT.format(reason=f"Skipped: {reason}"))
-    monkeypatch.setitem(skipped.__globals__, "DATA", tmp_path / "absent")
+    monkeypatch.setitem(skipped.__globals__, what, tmp_path / "absent")
     assert skipped(tmp_path / "junit.xml") == []
-    monkeypatch.setitem(skipped.__globals__, "DATA", tmp_path)
+    monkeypatch.setitem(skipped.__globals__, what, tmp_path)
     assert len(skipped(tmp_path / "junit.xml")) == 1
-    assert reason in (ROOT / "tests" / "conftest.py").read_text()
-
-
-def test_a_test_of_peers_may_be_skipped_only_where_there_are_none(
-    tmp_path: Path, skipped: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reason = skipped.__globals__["PEERS_ABSENT"]
-    (tmp_path / "junit.xml").write_text(REPORT.format(reason=f"Skipped: {reason}"))
-    monkeypatch.setitem(skipped.__globals__, "PEERS", tmp_path / "absent")
-    assert skipped(tmp_path / "junit.xml") == []
-    monkeypatch.setitem(skipped.__globals__, "PEERS", tmp_path)
-    assert len(skipped(tmp_path / "junit.xml")) == 1
-    assert reason in (ROOT / "tests" / "unit" / "benchmarks" / "peers" / "test_adapters.py").read_text()
+    assert reason in (ROOT / said_by).read_text()
 
 
 def test_a_report_without_tests_is_no_success(tmp_path: Path, skipped: Callable[[Path], list[str]]) -> None:

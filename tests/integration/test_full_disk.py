@@ -61,7 +61,7 @@ def job(bench: Bench) -> dict[str, Any]:
     return {"job_name": "a", "duration_hours": 1, "power_kw": 20, "latest_finish": finish.isoformat()}
 
 
-def test_decisions_stop_with_503_and_health_says_why(bench: Bench, client: FlaskClient, full: Any):
+def test_point_10_decisions_stop_with_503_and_health_says_why(bench: Bench, client: FlaskClient, full: Any):
     placed = client.post("/api/jobs", json=job(bench)).json["job_id"]
     assert client.post("/api/ticks", json={}).status_code == 200
     slot = client.post("/api/beckn/search", json={}).json["slots"][-1]
@@ -92,7 +92,7 @@ def test_decisions_stop_with_503_and_health_says_why(bench: Bench, client: Flask
     assert bench.house.log.head()[0] == records
 
 
-def test_no_job_starts_while_its_end_could_not_be_recorded(bench: Bench, client: FlaskClient, full: Any):
+def test_point_10_no_job_starts_while_its_end_could_not_be_recorded(bench: Bench, client: FlaskClient, full: Any):
     placed = client.post("/api/jobs", json=job(bench) | {"flexibility_type": "fixed"}).json["job_id"]
     client.post("/api/ticks", json={})
     full()

@@ -19,7 +19,7 @@ import app
 from agents.energy.build import live_feeds
 from agents.energy.client import Client
 from agents.energy.reread import Reread, Rereader
-from agents.solver import InlineSolver
+from agents.solver import InlineSolver, Solver
 from commands.house import House
 from core.clock import ManualClock
 from core.instance import Instance
@@ -89,7 +89,7 @@ class Household:
 
     def rounds(self) -> Iterator[tuple[dict[str, Any], Instance]]:
         """Every round on the decision log with the instance that was planned, newest first."""
-        records, _ = self.house.log.records(kind="round", limit=10_000)
+        records, _ = self.house.log.records(kind="negotiation_round", limit=10_000)
         for record in records:
             packed = (self.folder / record.body["instance_path"]).read_bytes()
             yield record.body, Instance.model_validate_json(gzip.decompress(packed))
@@ -124,7 +124,12 @@ class Household:
 
 @contextmanager
 def household(
-    folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch, world: World | None = None, **changes: Any
+    folder: Path,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    world: World | None = None,
+    solver: Solver | None = None,
+    **changes: Any,
 ) -> Iterator[Household]:
     """A composed house on ``folder`` whose feeds all ask an upstream; nothing is started, the feeds are asked once."""
     clock = ManualClock(now)
@@ -136,7 +141,7 @@ def household(
             **{"data_dir": folder, "database_url": None, "signals": "auto", "seed": 7, **overrides, **changes},
             _env_file=None,
         )
-        house = app.compose(settings, clock, InlineSolver(), SITES)
+        house = app.compose(settings, clock, solver or InlineSolver(), SITES)
         parts = {field.name: getattr(house, field.name, "test") for field in fields(Services)}
         house.energy.refresh()
         try:

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from audit.record import Record
 from core.job import Instant
+from web.access import visitor
 from web.api.documented import answer
 from web.api.shapes import JobPath, Limit, Offset, Query, SearchText
+from web.exporting import FORM_TYPES, Form, export
 from web.services import services_of_request
 
 api = APIBlueprint("api_logs", __name__, abp_tags=[Tag(name="audit", description="Decisions, and the proof of them")])
 
-RecordKind = Literal["decision", "round", "delivery", "booking", "feed_snapshot", "recovery"]
+LINES_BYTES = 4 * 1024 * 1024
+"""after so many bytes an answer of lines ends with the line under way"""
+
+RecordKind = Literal[
+    "decision",
+    "negotiation_round",
+    "round",
+    "settlement_period",
+    "delivery",
+    "settlement_period",
+    "booking",
+    "feed_snapshot",
+    "correction",
+    "redaction",
+    "export",
+    "key",
+    "recovery",
+    "segment",
+    "deletion",
+]
+"""the kinds of record; ``round`` is the former name of ``negotiation_round``"""
 
 
 class PageQuery(Query):
@@ -36,7 +58,30 @@ class LogsQuery(PageQuery):
     site_id: SearchText | None = None
     start: Instant | None = Field(None, description="recorded at or after")
     end: Instant | None = Field(None, description="recorded before")
+    tenant: SearchText | None = Field(None, description="a tenant's name; the log holds a commitment in its place")
+    settlement_date: date | None = Field(None, description="day in London on which what is told of starts")
     q: SearchText | None = Field(None, description="text that occurs in the record")
+
+
+class ExportRequest(BaseModel):
+    """Which records, and in which form."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Form = Field("jsonl", description="each holds the canonical lines; `proof` is a zip with the proof of each")
+    kind: RecordKind | None = None
+    job_id: SearchText | None = None
+    site_id: SearchText | None = None
+    start: Instant | None = Field(None, description="recorded at or after")
+    end: Instant | None = Field(None, description="recorded before")
+    q: SearchText | None = Field(None, description="text that occurs in the record")
+
+
+class LinesQuery(Query):
+    """Which lines."""
+
+    first: int = Field(0, alias="from", ge=0, le=2**53, description="number of the first record")
+    limit: int = Field(1000, ge=1, le=10_000, description="at most so many; long ones may be fewer")
 
 
 class SeqPath(BaseModel):
@@ -102,8 +147,13 @@ class VerificationOut(BaseModel):
 @api.get("/api/logs", responses={200: Logs})
 def logs(query: LogsQuery) -> Response:
     """Records of the decision log, filtered."""
-    filters = query.model_dump(exclude={"q"})
-    records, total = services_of_request().log.records(text=query.q, **filters)
+    log = services_of_request().log
+    records, total = log.records(
+        text=query.q,
+        tenant_commits=log.known_as("tenant", query.tenant) if query.tenant else None,
+        settlement_date=query.settlement_date.isoformat() if query.settlement_date else None,
+        **query.model_dump(exclude={"q", "tenant", "settlement_date"}),
+    )
     return answer(Logs(logs=[_decision(record) for record in records], total=total))
 
 
@@ -122,6 +172,38 @@ def record(path: SeqPath) -> Response:
     """One record, with the line that was hashed."""
     found = services_of_request().log.get(path.seq)
     return answer(RecordProof(**_envelope(found), line=found.line.decode()))
+
+
+_FILE: Any = {
+    200: {
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FORM_TYPES.values()},
+        "description": "The file; the header X-Export-Record names the record of the export",
+    }
+}
+
+
+@api.post("/api/audit/exports", responses=_FILE)
+def exports(body: ExportRequest) -> Response:
+    """The records that match, oldest first, as a file; the export itself is recorded before it is handed out."""
+    filters = body.model_dump(exclude={"format", "q"}) | {"text": body.q}
+    return export(services_of_request(), visitor(), body.format, filters)
+
+
+_LINES: Any = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Lines of the log"}}
+
+
+@api.get("/api/audit/lines", responses=_LINES)
+def lines(query: LinesQuery) -> Response:
+    """Lines as the files hold them now, not checked here, in order; nothing once there are no more."""
+    log = services_of_request().log
+    last = min(query.first + query.limit, log.head()[0])
+    found, size = [], 0
+    for seq in range(max(query.first, log.first_seq), last):
+        found.append(log.stored(seq))
+        size += len(found[-1])
+        if size >= LINES_BYTES:
+            break
+    return Response(b"".join(found), content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 
 @api.get("/api/audit/verify", responses={200: VerificationOut})

@@ -11,7 +11,7 @@ await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 
 const result = await build({
-  entryPoints: ["app.js", "charts.js", "app.css", "favicon.svg"].map((name) => here(`src/${name}`)),
+  entryPoints: ["app.js", "charts.js", "verify.js", "app.css", "favicon.svg"].map((name) => here(`src/${name}`)),
   outdir: out,
   entryNames: "[name]-[hash]",
   assetNames: "[name]-[hash]",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from flask import Flask
 
 from web.pages import (
+    access,
     audit,
     bundle,
     dashboard,
+    exports,
     formatting,
     headlines,
     home,
@@ -18,6 +20,7 @@ from web.pages import (
     signals,
     sites,
     slots,
+    statements,
     submit,
 )
 from web.pages.frame import frame
@@ -35,6 +38,9 @@ BLUEPRINTS = (
     slots.blueprint,
     shares.blueprint,
     audit.blueprint,
+    statements.blueprint,
+    exports.blueprint,
+    access.blueprint,
 )
 
 
@@ -43,6 +49,7 @@ def register(app: Flask, services: Services) -> None:
     formatting.install(app.jinja_env)
     app.jinja_env.filters.update(
         headline=headlines.headline,
+        kinds_words=headlines.kinds_words,
         reason_words=headlines.reason_words,
         change_words=headlines.change_words,
         reject_words=headlines.reject_words,
@@ -50,6 +57,7 @@ def register(app: Flask, services: Services) -> None:
         drafted_value=job_form.drafted_value,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["export_forms"] = exports.NAMES
     app.jinja_env.globals["asset"] = bundle.Bundle().asset
     app.context_processor(lambda: frame(services))
     app.extensions[VerificationRun.KEY] = VerificationRun(services.log.verify)

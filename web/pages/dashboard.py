@@ -93,7 +93,7 @@ def last_round(services: Services, ticks: list[TickRecord]) -> dict[str, Any] | 
         record = services.log.get(seq)
     except NotFound:
         return None
-    return {"seq": seq, **record.body} if record.kind == "round" else None
+    return {"seq": seq, **record.body} if record.kind == "negotiation_round" else None
 
 
 def feed_rows(statuses: Iterable[FeedStatus], titles: Mapping[str, str]) -> list[FeedRow]:

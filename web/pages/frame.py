@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flask import Response, make_response, render_template, request
+from flask import Response, make_response, render_template, request, url_for
 
 from agents.messages import Notice
+from web.access import known_visitor, may_ask
 from web.services import Services
 
 NAVIGATION = (
@@ -93,12 +94,18 @@ def frame(services: Services) -> dict[str, Any]:
     """Variables of ``base.html``."""
     energy = services.energy
     return {
-        "navigation": NAVIGATION,
+        "navigation": [(endpoint, label) for endpoint, label in NAVIGATION if _may_see(endpoint)],
         "banners": banners(energy.notices(), {each.name: each.title for each in energy.declarations()}),
         "attributions": energy.attributions(),
         "now": services.clock.now(),
         "version": services.version,
     }
+
+
+def _may_see(endpoint: str) -> bool:
+    """Whether the visitor, where one is known, may open a page."""
+    visitor = known_visitor()
+    return visitor is None or may_ask(visitor, "GET", url_for(endpoint))
 
 
 def is_fragment_request() -> bool:

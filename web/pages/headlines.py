@@ -74,6 +74,14 @@ def _delivery(body: Body, names: Names) -> str:
     )
 
 
+def _period(body: Body, names: Names) -> str:
+    site = names.get(body["site_id"], body["site_id"])
+    mwh = body["deviation_mwh"]
+    deviated = "an unknown deviation" if mwh is None else f"a deviation of {mwh.replace('-', MINUS)} MWh"
+    version = "" if body["supersedes_seq"] is None else f", in place of record {body['supersedes_seq']}"
+    return f"Period {body['settlement_period']} of {body['settlement_date']} at {site}: {deviated}{version}"
+
+
 def _booking(body: Body, names: Names) -> str:
     site = names.get(body["site_id"], body["site_id"])
     return f"{body['state'].capitalize()} {adaptive(body['power_kw'])} kW at {site}, {span(body['start'], body['end'])}"
@@ -91,14 +99,55 @@ def _recovery(body: Body, _names: Names) -> str:
     return f"{number(body['torn_bytes'])} bytes of {kind} line were moved to {body['quarantine_path']}"
 
 
+def _correction(body: Body, _names: Names) -> str:
+    told = ", ".join(change["path"] for change in body["changes"])
+    return f"Record {number(body['corrected_seq'])} is corrected in {told}: {body['reason']}"
+
+
+def _redaction(body: Body, _names: Names) -> str:
+    return f"A value of {words(body['field'])} was erased: {body['reason']}"
+
+
+def _export(body: Body, _names: Names) -> str:
+    return f"{number(body['records'])} records were exported as {body['format']}"
+
+
+def _key(body: Body, _names: Names) -> str:
+    return f"Checkpoints are signed with {body['vkey']} from now on"
+
+
+def _segment(body: Body, _names: Names) -> str:
+    return f"{body['name']} was sealed with {number(body['records'])} records"
+
+
+def _deletion(body: Body, _names: Names) -> str:
+    kept = number(body["retention_days"])
+    return f"{body['name']} with {number(body['records'])} records was removed after {kept} days"
+
+
 _OF_KIND: Mapping[str, Callable[[Body, Names], str]] = {
     "decision": _decision,
-    "round": _round,
+    "negotiation_round": _round,
     "delivery": _delivery,
+    "settlement_period": _period,
     "booking": _booking,
     "feed_snapshot": _snapshot,
+    "correction": _correction,
+    "redaction": _redaction,
+    "export": _export,
+    "key": _key,
     "recovery": _recovery,
+    "segment": _segment,
+    "deletion": _deletion,
 }
+
+
+def kinds_words(kind: str, count: int) -> str:
+    """The name of a kind beside how many there are: ``deliveries`` of two ``delivery`` records."""
+    name = words(kind)
+    if count == 1:
+        return name
+    return f"{name[:-1]}ies" if name.endswith("y") and name != "key" else f"{name}s"
 
 
 def headline(record: Record, names: Names) -> str:

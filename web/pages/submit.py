@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from agents.advisor.drafts import MOST_CHARACTERS
 from core.errors import InputError, Unavailable
-from core.job import FlexibilityType, JobRequest
+from core.job import AVAILABILITY_OF_TIER, FlexibilityType, JobRequest
 from core.site import Site
 from core.slots import slot_ceil
 from web.actions import submit_job
@@ -113,6 +113,12 @@ def described(wanted: JobRequest) -> str:
     return f"{size} for {wanted.duration_hours:g} h"
 
 
+def tier_hint() -> str:
+    """What the tiers promise: who comes first, and how often their sites are there."""
+    promised = [f"{TIER_WORDS[tier]} {100 * least:.4g} %" for tier, least in AVAILABILITY_OF_TIER.items() if least]
+    return f"Premium comes first, spot last. Sites are there at least so often: {', '.join(promised)} of the time."
+
+
 def page(services: Services, form: JobForm, **outcome: Any) -> str:
     """The submit page around ``form``."""
     sites = services.sites.sites()
@@ -124,6 +130,7 @@ def page(services: Services, form: JobForm, **outcome: Any) -> str:
         job_types=JOB_TYPES,
         kinds=KIND_OF_JOB,
         tiers=TIER_WORDS,
+        tier_hint=tier_hint(),
         countries=countries,
         offered={site.site_id for site in sites} | {code for code, _, group in countries if len(group) > 1},
         assets=services.sites.assets(),

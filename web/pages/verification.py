@@ -10,7 +10,7 @@ from typing import ClassVar, cast
 from flask import current_app
 from loguru import logger
 
-from audit.verify import Progress, Verification
+from audit.verifier.files import Progress, Verification
 from core.errors import SlackwaterError
 
 PATIENCE_S = 1.5

@@ -138,7 +138,7 @@ def weighed(asks: Asks, world: World, dues: Dues) -> Claims:
     everything = np.where(asked > 0, NOBODY_ELSE, 0.0)
     due = np.where(free, NOBODY_ELSE, entitlements(dues.tree, everything, dues.usage))
     lent = np.where(free, NOBODY_ELSE, entitlements(dues.tree, asked, dues.usage))
-    place = _places(asks, dues, spread)
+    place = _places(asks, dues, spread) if scarce.any() else np.zeros(len(asks.tenant), dtype=np.int64)
     band, contested = np.ones(len(asks.tenant)), np.zeros(len(asks.tenant), dtype=bool)
     if scarce.any():
         for number, rows in enumerate(rows_of):

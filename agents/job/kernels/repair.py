@@ -10,7 +10,7 @@ from agents.job.kernels.room import room_for
 from agents.job.kernels.turns import NEVER, bounds, clear_outside, leave, take, turn
 from agents.job.orders import Board, Courses, Orders
 from core.market import NOWHERE, TOLERANCE_KW
-from core.series import BoolArray, FloatArray, IntArray
+from core.series import FloatArray, IntArray
 
 
 @compiled
@@ -50,11 +50,11 @@ def _alone(orders: Orders, job: int) -> bool:
 
 
 @compiled
-def drain(orders: Orders, jobs: IntArray, regret_gbp: float, board: Board, courses: Courses) -> int:
+def drain(orders: Orders, jobs: IntArray, regret_gbp: float, board: Board, courses: Courses) -> None:
     """Jobs that hold some of what is overdrawn go elsewhere, in the order of ``jobs``, where that costs them at most
-    ``regret_gbp`` more at the board's prices; returns how many went. The board is hard."""
+    ``regret_gbp`` more at the board's prices. The board is hard."""
     slots = courses.level.shape[1]
-    room, kept, went = room_for(orders, slots), np.zeros(slots, np.int64), 0
+    room, kept = room_for(orders, slots), np.zeros(slots, np.int64)
     for job in jobs:
         if courses.place[job] == NOWHERE or not _in_the_way(orders, job, board, courses):
             continue
@@ -71,8 +71,6 @@ def drain(orders: Orders, jobs: IntArray, regret_gbp: float, board: Board, cours
             take(orders, job, place, kept, board, courses)
         else:
             take(orders, job, other, room.best, board, courses)
-            went += 1
-    return went
 
 
 @compiled
@@ -107,18 +105,14 @@ def leave_with_all_behind(orders: Orders, job: int, board: Board, courses: Cours
 
 
 @compiled
-def make_way(orders: Orders, jobs: IntArray, board: Board, courses: Courses, out: BoolArray) -> None:
-    """Take jobs out, in the order of ``jobs``, until nothing is overdrawn; those on whom none depends go first.
-
-    :param out: (J,) marks those that had to leave.
-    """
+def make_way(orders: Orders, jobs: IntArray, board: Board, courses: Courses) -> None:
+    """Take jobs out, in the order of ``jobs``, until nothing is overdrawn; those on whom none depends go first."""
     for alone in (True, False):
         for job in jobs:
             if courses.place[job] == NOWHERE or _alone(orders, job) != alone:
                 continue
             if _in_the_way(orders, job, board, courses):
                 leave_with_all_behind(orders, job, board, courses)
-                out[job] = True
 
 
 @compiled

@@ -11,7 +11,6 @@ from agents.job.orders import Board, Courses, Orders
 from core.market import NOWHERE
 from core.series import BoolArray, FloatArray, IntArray
 
-KEEPS = 1e-9
 NEVER = 1e18
 
 
@@ -88,8 +87,8 @@ def has_behind(orders: Orders, job: int, courses: Courses) -> bool:
 
 
 @compiled
-def turn(orders: Orders, job: int, most_gbp: float, board: Board, courses: Courses, room: Room, kept: IntArray) -> bool:
-    """One job's turn; returns whether its course changed. It stays out where nothing costs less than ``most_gbp``.
+def turn(orders: Orders, job: int, most_gbp: float, board: Board, courses: Courses, room: Room, kept: IntArray) -> None:
+    """One job's turn. It stays out where nothing costs less than ``most_gbp``.
 
     A job on which served ones depend is not left out: where nothing else is to be had it keeps its course.
     """
@@ -103,16 +102,10 @@ def turn(orders: Orders, job: int, most_gbp: float, board: Board, courses: Cours
     if last > first:
         clear_outside(orders, job, first, last, room)
         place, _, _ = best_course(orders, job, first, last, NEVER if needed else most_gbp, board, courses, room)
-    if place == NOWHERE:
-        if needed and before != NOWHERE:
-            take(orders, job, before, kept, board, courses)
-            return False
-        return bool(before != NOWHERE)
-    changed = place != before
-    for slot in range(orders.row[job].first, orders.row[job].last):
-        changed = changed or room.best[slot] != kept[slot]
-    take(orders, job, place, room.best, board, courses)
-    return bool(changed)
+    if place != NOWHERE:
+        take(orders, job, place, room.best, board, courses)
+    elif needed and before != NOWHERE:
+        take(orders, job, before, kept, board, courses)
 
 
 @compiled
@@ -125,16 +118,12 @@ def clear_outside(orders: Orders, job: int, first: int, last: int, room: Room) -
 
 
 @compiled
-def take_turns(orders: Orders, jobs: IntArray, most_gbp: FloatArray, board: Board, courses: Courses) -> int:
-    """One turn for each of ``jobs`` in that order, each at most for ``most_gbp`` (J,); changes ``courses``.
-
-    Returns how many changed their course.
-    """
+def take_turns(orders: Orders, jobs: IntArray, most_gbp: FloatArray, board: Board, courses: Courses) -> None:
+    """One turn for each of ``jobs`` in that order, each at most for ``most_gbp`` (J,); changes ``courses``."""
     slots = courses.level.shape[1]
-    room, kept, changed = room_for(orders, slots), np.zeros(slots, np.int64), 0
+    room, kept = room_for(orders, slots), np.zeros(slots, np.int64)
     for job in jobs:
-        changed += turn(orders, job, most_gbp[job], board, courses, room, kept)
-    return changed
+        turn(orders, job, most_gbp[job], board, courses, room, kept)
 
 
 @compiled

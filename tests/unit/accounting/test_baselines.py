@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +8,7 @@ from hypothesis import strategies as st
 from accounting.baselines import BaselineDemand, BaselinePlacement, run_at_submission
 from core.series import FloatArray
 from core.slots import SLOT_HOURS
+from tests.pace import paced_s
 
 SITES, SLOTS = 3, 16
 
@@ -174,6 +173,4 @@ def test_a_thousand_jobs_at_thirteen_sites_take_less_than_a_second():
         BaselineDemand(str(i), tuple(range(13)), int(rng.integers(300)), int(rng.integers(1, 20)), 10.0)
         for i in range(1000)
     ]
-    began = time.perf_counter()
-    run_at_submission(demands, free_kw, pue)
-    assert time.perf_counter() - began < 1
+    assert paced_s(lambda: run_at_submission(demands, free_kw, pue), tries=2) < 1

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from core.slots import SLOT
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SLOTS = 6
+LATER = START + timedelta(days=30)
 KINDS = st.sampled_from(list(Kind))
 KNOWN = st.sampled_from([kind for kind in Kind if kind is not Kind.MISSING])
 FIGURE = st.floats(-1, 1)
@@ -41,10 +42,10 @@ def series(values, kinds, unit=Unit.GBP_PER_KWH):
     return Series(START, figures, np.array(kinds, dtype=np.int8), unit, "test", START)
 
 
-def one(row, price_kind, carbon_kind, price=0.30, carbon=80.0):
+def one(row, price_kind, carbon_kind, price=0.30, carbon=80.0, now=LATER):
     observed_price = {"site-1": series([price], [price_kind])}
     observed_carbon = {"site-1": series([carbon], [carbon_kind], Unit.G_PER_KWH)}
-    return settle([row], observed_price, observed_carbon)[0]
+    return settle([row], observed_price, observed_carbon, now)[0]
 
 
 def test_published_figures_replace_forecasts_and_settle_the_row():
@@ -73,6 +74,20 @@ def test_a_price_published_before_the_slot_counts_as_the_last_word():
 def test_a_forecast_never_replaces_a_published_figure():
     kept = one(entry(price_kind=Kind.SETTLED, carbon_kind=Kind.ESTIMATE), Kind.FORECAST, Kind.SIMULATED)
     assert (kept.price_gbp_per_kwh, kept.carbon_g_per_kwh, kept.settled) == (0.20, 100.0, True)
+
+
+def test_a_carbon_estimate_is_restated_until_it_is_two_days_old():
+    fresh = one(entry(), Kind.SETTLED, Kind.ESTIMATE, carbon=80.0, now=START + SLOT)
+    assert (fresh.carbon_g_per_kwh, fresh.settled) == (80.0, False)
+    revised = one(fresh, Kind.SETTLED, Kind.ESTIMATE, carbon=90.0, now=START + timedelta(hours=48))
+    assert (revised.carbon_g_per_kwh, revised.settled) == (90.0, False)
+    last = one(revised, Kind.SETTLED, Kind.ESTIMATE, carbon=95.0, now=START + SLOT + timedelta(hours=48))
+    assert (last.carbon_g_per_kwh, last.settled) == (95.0, True)
+    assert one(last, Kind.SETTLED, Kind.ESTIMATE, carbon=10.0) is last
+
+
+def test_settled_carbon_is_final_at_once():
+    assert one(entry(), Kind.SETTLED, Kind.SETTLED, now=START + SLOT).settled
 
 
 def test_a_simulated_zone_settles_on_simulated_figures_that_keep_their_label():
@@ -105,7 +120,7 @@ def test_a_settled_row_is_left_alone():
 def test_a_slot_outside_the_series_or_a_site_unknown_changes_nothing(slot):
     row = entry(slot=slot)
     assert one(row, Kind.SETTLED, Kind.SETTLED) is row
-    assert settle([row], {}, {}) == [row]
+    assert settle([row], {}, {}, LATER) == [row]
 
 
 @st.composite
@@ -140,7 +155,7 @@ def ledgers(draw):
 @given(ledgers())
 def test_settling_keeps_every_row_its_energy_and_its_place(ledger):
     rows, observed = ledger
-    settled = settle(rows, *observed)
+    settled = settle(rows, *observed, LATER)
     kept = [(r.job_id, r.leg, r.slot_start, r.site_id, r.power_kw, r.pue, r.delivered_kwh, r.site_kwh) for r in rows]
     assert kept == [
         (r.job_id, r.leg, r.slot_start, r.site_id, r.power_kw, r.pue, r.delivered_kwh, r.site_kwh) for r in settled
@@ -151,8 +166,8 @@ def test_settling_keeps_every_row_its_energy_and_its_place(ledger):
 @given(ledgers())
 def test_settling_twice_is_settling_once(ledger):
     rows, observed = ledger
-    once = settle(rows, *observed)
-    twice = settle(once, *observed)
+    once = settle(rows, *observed, LATER)
+    twice = settle(once, *observed, LATER)
     assert twice == once
     assert all(again is before for again, before in zip(twice, once, strict=True))
 
@@ -161,7 +176,7 @@ def test_settling_twice_is_settling_once(ledger):
 @given(ledgers())
 def test_no_figure_becomes_weaker_or_unknown(ledger):
     rows, observed = ledger
-    for before, after in zip(rows, settle(rows, *observed), strict=True):
+    for before, after in zip(rows, settle(rows, *observed, LATER), strict=True):
         assert after.price_kind <= before.price_kind
         assert after.carbon_kind <= before.carbon_kind
         assert np.isfinite([after.price_gbp_per_kwh, after.carbon_g_per_kwh]).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.record import DecisionBody
+from audit.bodies.decision import DecisionBody
 
 HASH = "ab" * 32
 OPTIONS = (

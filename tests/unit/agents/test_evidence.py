@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from agents.evidence import Facts, award_body, plan_digest, refusal_body, round_body
-from agents.messages import Award, Counter, EnergyQuote, RoundSummary
-from agents.negotiation import Outcome, negotiate
+from agents.messages import Award, Counter, EnergyQuote
+from agents.negotiation import Effort, negotiate
 from agents.proposal import Expected
-from audit.record import body_bytes
+from audit.canonical import canonical
+from audit.record import body_of
 from core.explanation import Explanation
 from core.instance import Instance
 from core.job import FlexibilityType, Job, Tier
@@ -93,7 +94,7 @@ def test_a_job_without_a_baseline_claims_none():
 
 
 def test_the_log_holds_no_name_of_a_tenant_or_job():
-    line = body_bytes("decision", award()).decode()
+    line = canonical(body_of("decision", award())).decode()
     assert "physics" not in line
     assert "secret name" not in line
 
@@ -162,9 +163,27 @@ def test_a_round_names_its_inputs_its_certificate_and_the_state_of_every_feed():
     assert len(body.rounds) == len(outcome.rounds)
 
 
+def test_a_round_says_how_hard_it_was_to_try_what_it_came_to_do_and_what_computed_it():
+    outcome = negotiate(INSTANCE, 3, Effort(time_limit_s=12.5, target_gap=0.002, rounds=4))
+    body = round_body(FACTS, "job", INSTANCE, outcome, "ab" * 32, "p")
+    assert body.effort is not None
+    assert body.effort.model_dump() == {
+        "time_limit_s": "12.500000",
+        "target_gap": "0.002000000",
+        "trials_a_job": 200,
+        "shards": None,
+        "rounds": 4,
+        "clearings": 30,
+    }
+    assert body.work is not None
+    assert body.work.model_dump() == {"rounds": 1, "clearings": 0, "trials": 0, "stops": []}
+    assert {"machine", "python", "numpy", "numba", "highspy"} <= (body.made_with or {}).keys()
+
+
 def test_a_gap_without_bound_is_written_as_a_number():
-    plan = negotiate(INSTANCE, 3).plan.model_copy(update={"gap": float("inf")})
-    body = round_body(FACTS, "job", INSTANCE, Outcome(plan, (), (), (RoundSummary(1, 0.0, 0.0, 1),)), "ab" * 32, "p")
+    outcome = negotiate(INSTANCE, 3)
+    outcome = replace(outcome, plan=outcome.plan.model_copy(update={"gap": float("inf")}))
+    body = round_body(FACTS, "job", INSTANCE, outcome, "ab" * 32, "p")
     assert Decimal(body.gap) == 1_000_000
 
 

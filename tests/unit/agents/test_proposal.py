@@ -43,7 +43,10 @@ def capacity() -> CapacityQuote:
     headroom = np.full((3, T), 100.0)
     nothing, kinds = headroom * 0, np.full((3, T), Kind.SIMULATED, dtype=np.int8)
     pue = np.full((3, T), 1.25)
-    return CapacityQuote(START, START, SITES, ZONES, headroom, nothing, nothing, nothing, kinds, pue, nothing, kinds)
+    available = (0.9999, 0.97, 0.999)
+    return CapacityQuote(
+        START, START, SITES, ZONES, available, headroom, nothing, nothing, nothing, kinds, pue, nothing, kinds
+    )
 
 
 def booking(site: str, first: int, last: int, power_kw: float) -> Booking:

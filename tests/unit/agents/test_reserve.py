@@ -27,8 +27,8 @@ def figures(headroom_kw: float = 100.0, price: float = 0.2) -> Figures:
     full = np.full((2, T), 1.0)
     kinds = np.full((2, T), Kind.FORECAST, dtype=np.int8)
     return Figures(
-        START, ("s1", "s2"), ("GB-C", "GB-J"), full * headroom_kw, full * 0, full * 1.25, full * price, full * 100,
-        kinds, kinds, full * price, full * price, full * 100, full * 100,
+        START, ("s1", "s2"), ("GB-C", "GB-J"), (0.999, 0.999), full * headroom_kw, full * 0, full * 1.25,
+        full * price, full * 100, kinds, kinds, full * price, full * price, full * 100, full * 100,
     )  # fmt: skip
 
 

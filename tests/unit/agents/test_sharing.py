@@ -15,6 +15,7 @@ from agents.job.demand import demand
 from agents.job.fairness.shares import jain
 from agents.negotiation import Effort, Outcome, negotiate
 from agents.proposal import Figures, Stakes, instance_of
+from agents.replaying.negotiated import again
 from agents.sharing import OTHERS_FIRST, Sharing, Weighed
 from core.instance import read_instance
 from core.job import Job, JobRequest, JobStatus
@@ -117,7 +118,7 @@ def test_a_refused_job_is_told_that_its_tenant_is_beyond_its_share(one_site: Ben
     assert float(share["asked_share"]) > 1 > float(share["due_share"]) == 0.5
     assert 0 < float(share["factor"]) < 0.1
     round_ = one_site.house.log.get(record.log_seq or 0).body
-    commits = {one_site.house.log.commit(name): name for name in ("whale", "minnow")}
+    commits = {one_site.house.log.commit("tenant", name): name for name in ("whale", "minnow")}
     told = {commits[row["tenant_commit"]]: row for row in round_["tenants"]}
     assert (told["whale"]["jobs"], told["minnow"]["beyond"]) == (120, 0)
     assert told["whale"]["beyond"] > 50
@@ -160,8 +161,7 @@ def test_the_instance_that_was_kept_gives_the_same_plan_again(one_site: Bench):
     body = one_site.house.log.get(record.log_seq or 0).body
     assert body["tenants"]
     instance = read_instance(one_site.folder / body["instance_path"])
-    again = negotiate(instance, body["seed"], Effort(time_limit_s=20)).plan
-    assert plan_digest(again) == body["output_sha256"]
+    assert plan_digest(again(body, instance).plan) == body["output_sha256"]
 
 
 def test_what_was_used_of_late_is_read_off_the_ledger_and_halves_in_a_half_life(tmp_path: Path):
@@ -206,6 +206,7 @@ def figures(room_kw: float, slots: int = 48) -> Figures:
         start=START,
         site_ids=("london",),
         zones=("GB-C",),
+        availability=(0.999,),
         headroom_kw=np.full((1, slots), room_kw),
         sold_kw=np.zeros((1, slots)),
         pue=np.full((1, slots), 1.2),

@@ -7,6 +7,7 @@ import pytest
 
 from agents.messages import EnergyQuote, Origin
 from agents.snapshots import Snapshots
+from audit.record import Record
 from core.errors import NotFound
 from core.series import Kind, Series, Unit
 from core.vintage import Fetch, RawAnswer
@@ -47,8 +48,11 @@ def test_an_answer_is_recorded_once_and_again_only_where_recording_it_failed(sna
     assert len(snapshots.of(quote(FETCH.fetch_id))) == 1
     bodies = snapshots.of(quote(FETCH.fetch_id))
     assert len(bodies) == 1
-    snapshots.recorded(bodies)
+    assert snapshots.refs(quote(FETCH.fetch_id)) == []
+    record = Record(4, "0" * 64, "0" * 64, "feed_snapshot", FETCH.fetched_at, bodies[0].model_dump(), b"{}")
+    snapshots.recorded(bodies, [record])
     assert snapshots.of(quote(FETCH.fetch_id)) == []
+    assert snapshots.refs(quote(FETCH.fetch_id, None)) == [record.ref]
 
 
 def test_simulated_figures_need_no_snapshot(snapshots):

@@ -36,7 +36,7 @@ def test_a_tick_places_jobs_of_every_kind_and_records_each(bench: Bench):
         assert bench.job(job).site_id == bench.rows(job)[0].site_id
         assert [body["verdict"] for body in bench.decisions(job)] == ["award"]
     assert bench.house.log.verify().ok
-    assert bench.house.log.get(record.log_seq or 0).kind == "round"
+    assert bench.house.log.get(record.log_seq or 0).kind == "negotiation_round"
 
 
 def test_the_plan_stays_within_the_headroom_that_was_quoted(bench: Bench):
@@ -245,6 +245,26 @@ def test_passed_slots_are_settled_and_the_others_stay_forecast(bench: Bench):
     for leg in Leg:
         assert [row.settled for row in bench.rows(job, leg)] == [True, True, False, False]
     assert all(row.price_kind is Kind.SIMULATED for row in bench.rows(job)), "simulated figures never lose their label"
+
+
+def test_decision_and_delivery_claim_carbon_against_a_baseline_that_had_room(bench: Bench):
+    job = bench.submit(latest_finish=START + 40 * SLOT)
+    bench.tick()
+    claimed = bench.decisions(job)[-1]["carbon"]
+    assert (claimed["claim_level"], claimed["baseline_policy"]) == ("forecast", "run-at-submission")
+    assert all(float(draw["kw"]) <= float(draw["room_kw"]) for draw in claimed["baseline_schedule"])
+    saved = claimed["attributional_forecast"]
+    ledger = [sum(row.carbon_kg for row in bench.rows(job, leg)) for leg in (Leg.BASELINE, Leg.PLAN)]
+    assert float(saved["saved_kg"]) == pytest.approx(ledger[0] - ledger[1], abs=1e-5)
+    assert float(saved["low_kg"]) <= float(saved["saved_kg"]) <= float(saved["high_kg"])
+    for slot in range(42):
+        bench.at(slot)
+        bench.house.dispatcher.dispatch()
+    (record,), _ = bench.house.log.records(kind="delivery", job_id=job.job_id)
+    assert record.body["decision_seq"] == bench.house.log.records(kind="decision", job_id=job.job_id)[0][0].seq
+    assert record.body["carbon"]["baseline_schedule"] == claimed["baseline_schedule"]
+    moved = record.body["carbon"]["displaced"], record.body["carbon"]["rebound"]
+    assert [{"date": r["date"], "sp": r["sp"], "mwh": r["mwh"]} for r in moved[1]] == record.body["rebound"]
 
 
 def test_a_job_is_followed_from_submission_to_completion(bench: Bench):

@@ -5,37 +5,50 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from audit.bodies.booking import BookingBody
+from audit.bodies.decision import DecisionBody, OptionBody, RunBody
+from audit.bodies.feeds import AnswerBody, FeedSeriesBody, FeedSnapshotBody
+from audit.bodies.log import (
+    ChangeBody,
+    CorrectionBody,
+    DeletionBody,
+    ExportBody,
+    KeyBody,
+    RecoveryBody,
+    RedactionBody,
+    SegmentBody,
+)
+from audit.bodies.rounds import FeedUse, PriceRoundBody, RoundBody, SitePriceBody, SolverBody
+from audit.bodies.settlement import DeliveryBody, SettlementPeriodBody
 from audit.fields import Body
 from audit.log import AuditLog
-from audit.record import (
-    AnswerBody,
-    BookingBody,
-    DecisionBody,
-    DeliveryBody,
-    FeedSeriesBody,
-    FeedSnapshotBody,
-    FeedUse,
-    NegotiationRoundBody,
-    OptionBody,
-    RecoveryBody,
-    RoundBody,
-    RunBody,
-    SitePriceBody,
-    SolverBody,
-)
+from audit.record import Build, Entry
 from core.clock import ManualClock
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ACTOR = "slackwater/test"
+BUILD = Build("0.0.test", "unknown", "e" * 64)
 
 
 def delivery(job_id: str = "job-1", site_id: str = "site-1", method: str = "simulated meter") -> DeliveryBody:
     return DeliveryBody(
         job_id=job_id,
         site_id=site_id,
+        decision_seq=None,
         status="completed",
+        interval_s=1800,
+        reading_type="SIMULATED",
+        meter_class=None,
+        it_kwh="10.000",
+        site_kwh="12.500",
+        pue="1.25",
+        checkpoint_kwh="0",
+        missing_pct="0",
         delivered_kwh="12.500",
         committed_kwh="12.500",
+        rebound=[],
+        u95_kwh=None,
+        sha256_raw="c" * 64,
+        carbon=None,
         cost_gbp="1.2500",
         carbon_kg="0.8000",
         claim_level="forecast",
@@ -76,11 +89,35 @@ def decision(
     )
 
 
+def period() -> SettlementPeriodBody:
+    site = ("lead_party", "bmu", "gsp_group", "msid_pair_commit", "baseline_indicator", "consent")
+    volumes = ("ub_mwh", "ida_mwh", "baseline_mwh", "metered_mwh", "deviation_mwh", "expected_mwh")
+    market = ("run", "supersedes_seq", "trigger", "scrp_gbp_mwh", "comp", "accuracy", "window_test")
+    return SettlementPeriodBody(
+        site_id="site-1",
+        settlement_date="2026-10-20",
+        settlement_period=36,
+        sp_start_utc="2026-10-20T16:30:00Z",
+        sp_count=48,
+        method="BL01",
+        method_version="slackwater-1",
+        rounding="HALF_EVEN@4dp",
+        days_used=[],
+        event_days_skipped=[],
+        ida_applied=False,
+        revision=0,
+        flows=[],
+        data_kinds=["simulated"],
+        **dict.fromkeys((*site, *volumes, *market)),
+    )
+
+
 def one_of_each_kind() -> dict[str, Body]:
     return {
         "decision": decision(),
         "delivery": delivery(),
-        "round": RoundBody(
+        "settlement_period": period(),
+        "negotiation_round": RoundBody(
             round_id="r-1",
             trigger="job",
             plan_start=NOON,
@@ -88,7 +125,7 @@ def one_of_each_kind() -> dict[str, Body]:
             jobs=3,
             placed=2,
             unserved=1,
-            rounds=[NegotiationRoundBody(number=1, bound_gbp="9.5", master_gbp="10.0", bids=12)],
+            rounds=[PriceRoundBody(number=1, bound_gbp="9.5", master_gbp="10.0", bids=12)],
             objective_gbp="10.0",
             bound_gbp="9.95",
             gap="0.005",
@@ -126,6 +163,43 @@ def one_of_each_kind() -> dict[str, Body]:
                 FeedSeriesBody(quantity="price", valid_from=NOON, valid_to=NOON, kinds=["settled"], unit="GBP/kWh")
             ],
         ),
+        "correction": CorrectionBody(
+            corrected_seq=0,
+            corrected_leaf="a" * 64,
+            changes=[ChangeBody(path="cost_gbp", was="0.1", now="0.2")],
+            reason="the tariff was read wrongly",
+        ),
+        "redaction": RedactionBody(field="tenant", commitments=["b" * 64], reason="asked by the person"),
+        "export": ExportBody(
+            recipient_commit="a" * 64,
+            format="jsonl",
+            records=2,
+            first_seq=0,
+            last_seq=1,
+            tree_size=2,
+            sha256="b" * 64,
+        ),
+        "key": KeyBody(vkey="slackwater/1+aabbccdd+AQ==", supersedes="slackwater/1+00bbccdd+AQ=="),
+        "segment": SegmentBody(
+            name="decisions-000000000000.jsonl",
+            first_seq=0,
+            records=5,
+            size_bytes=2000,
+            sha256="c" * 64,
+            tree_size=5,
+            root="d" * 64,
+        ),
+        "deletion": DeletionBody(
+            name="decisions-000000000000.jsonl",
+            first_seq=0,
+            records=5,
+            size_bytes=2000,
+            sha256="c" * 64,
+            last_recorded_at=NOON,
+            retention_days=2557,
+            leaves_name="decisions-000000000000.leaves",
+            leaves_sha256="d" * 64,
+        ),
         "recovery": RecoveryBody(
             torn_bytes=3, torn_sha256="d" * 64, quarantine_path="decisions.jsonl.torn-1", acknowledged=False
         ),
@@ -133,12 +207,12 @@ def one_of_each_kind() -> dict[str, Body]:
 
 
 def open_log(path: Path, clock: ManualClock | None = None) -> AuditLog:
-    return AuditLog.open(path, clock=clock or ManualClock(NOON), actor=ACTOR)
+    return AuditLog.open(path, clock=clock or ManualClock(NOON), build=BUILD)
 
 
 def write_log(path: Path, records: int) -> list[bytes]:
     """A closed log of ``records`` records; its lines with their line ends."""
     log = open_log(path)
-    log.append_all([("delivery", delivery(f"job-{i}", method=f"meter £{i}")) for i in range(records)])
+    log.append_all([Entry("delivery", delivery(f"job-{i}", method=f"meter £{i}")) for i in range(records)])
     log.close()
     return path.read_bytes().splitlines(keepends=True)

@@ -101,7 +101,7 @@ def test_a_torn_tail_does_not_hide_that_more_is_missing(whole, tmp_path):
     lines, heads = whole
     data = lines[0] + lines[1][:40]
     path = _write(tmp_path, data, heads[2])
-    with pytest.raises(LogDamaged, match="3 records were acknowledged, 1 are here whole"):
+    with pytest.raises(LogDamaged, match="3 records were acknowledged, 1 are here"):
         open_log(path)
     assert path.read_bytes() == data
 

@@ -217,7 +217,7 @@ def test_a_booking_cut_short_before_its_record_is_given_back_at_start(
     class PowerCut(BaseException):
         """Ends the process where it stands."""
 
-    def power_cut(kind: str, body: Any) -> None:
+    def power_cut(kind: str, body: Any, **_: Any) -> None:
         raise PowerCut
 
     with monkeypatch.context() as broken:

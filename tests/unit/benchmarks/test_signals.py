@@ -42,6 +42,7 @@ from benchmarks.signals_data import (
 )
 from benchmarks.signals_models import Own, PlainRidge, Published, baselines
 from core.halfhours import instant_of, slot_index
+from core.series import LEVEL_SIGMAS
 from forecasting.history import History
 from tests.unit.forecasting.worlds import START, noisy
 
@@ -342,7 +343,7 @@ def test_errors_of_two_quantities_are_compared_slot_by_slot_whatever_the_issues_
     assert "correlation -1.00" in table
 
 
-@pytest.mark.parametrize(("error", "shock"), [(0.5, -0.82245), (-0.5, 0.82245), (2.0, -3.2898), (9.0, -5.0)])
+@pytest.mark.parametrize(("error", "shock"), [(e, -e * LEVEL_SIGMAS) for e in (0.5, -0.5, 2.0)] + [(9.0, -5.0)])
 def test_a_shock_is_the_error_in_standard_deviations_of_its_interval(case: Case, error: float, shock: float) -> None:
     result = evaluate(case, Oracle(error))
     assert result.shocks[0][0] == case.issues[0].known_until

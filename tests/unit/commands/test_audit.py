@@ -9,6 +9,7 @@ import pytest
 
 import app
 from tests.house import Bench
+from tests.unit.audit.samples import delivery, open_log, write_log
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def log(tmp_path: Path) -> Path:
 
 def test_a_good_log_verifies_with_its_head(log: Path, capsys: pytest.CaptureFixture[str]):
     assert app.main(["audit", "verify", str(log)]) == 0
-    assert "4 records verify; head " in capsys.readouterr().out
+    assert "4 records verify; 1 signed checkpoint agrees; head " in capsys.readouterr().out
 
 
 def test_the_log_of_the_settings_is_the_default(
@@ -49,9 +50,60 @@ def test_a_line_taken_out_is_noticed(log: Path, capsys: pytest.CaptureFixture[st
     lines = log.read_bytes().split(b"\n")
     log.write_bytes(b"\n".join([*lines[:1], *lines[2:]]))
     assert app.main(["audit", "verify", str(log)]) == 1
-    assert "line 2 is bad" in capsys.readouterr().out
+    assert "line 2 (seq 1) is bad" in capsys.readouterr().out
 
 
 def test_where_there_is_no_log_the_remedy_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert app.main(["audit", "verify", str(tmp_path / "none.jsonl")]) == 2
     assert "DATA_DIR" in capsys.readouterr().err
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A log of three records that took no planner, as the log of the settings."""
+    path = tmp_path / "decisions.jsonl"
+    write_log(path, 3)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LOG_SEGMENT_DAYS", "3660")
+    return path
+
+
+def test_the_keys_are_shown_and_changed(small: Path, capsys: pytest.CaptureFixture[str]):
+    assert app.main(["audit", "keys"]) == 0
+    (first,) = capsys.readouterr().out.split()
+    assert app.main(["audit", "keys", "--rotate"]) == 0
+    before, after = capsys.readouterr().out.split()
+    assert (before, after != first) == (first, True)
+    assert app.main(["audit", "verify"]) == 0
+    assert app.main(["audit", "verify", "--key", after]) == 1
+    told = capsys.readouterr().out
+    assert "4 records verify" in told
+    assert "is signed by no key given" in told
+
+
+def test_a_proof_is_written_and_checked(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    proof = tmp_path / "1.tlog-proof"
+    assert app.main(["audit", "prove", "1", "--out", str(proof)]) == 0
+    assert app.main(["audit", "prove", "--consistency", "3"]) == 0
+    assert "slackwater.consistency-proof@v1" in capsys.readouterr().out
+    assert app.main(["audit", "verify", "--proof", str(proof)]) == 0
+    assert "record 1 is in the log of 3 records" in capsys.readouterr().out
+    assert app.main(["audit", "prove"]) == 2
+
+
+def test_a_value_is_erased_with_a_record_of_it(small: Path, capsys: pytest.CaptureFixture[str]):
+    log = open_log(small)
+    log.commit("tenant", "acme")
+    log.close()
+    assert app.main(["audit", "erase", "tenant", "acme", "--why", "asked to"]) == 0
+    assert "record 3: commitment" in capsys.readouterr().out
+    assert app.main(["audit", "erase", "tenant", "acme", "--why", "asked to"]) == 2
+
+
+def test_a_scan_finds_a_meter_identifier_in_clear(small: Path, capsys: pytest.CaptureFixture[str]):
+    assert app.main(["audit", "scan"]) == 0
+    log = open_log(small)
+    log.append("delivery", delivery(method="meter 1012345678901"))
+    log.close()
+    assert app.main(["audit", "scan"]) == 1
+    assert "record 3 says a MSID in clear at /body/method" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from agents.energy.zones import ZONES
 from core.clock import ManualClock
 from core.errors import InputError
 from core.series import Kind
-from core.settings import Settings
+from core.settings import FEEDS_WITH_A_URL, Settings
 from core.vintage import UNITS
 from tests.unit.energy.fakes import MemoryStore, utc
 from tests.unit.energy.recordings import write_folder
@@ -26,7 +26,7 @@ def unused_port():
 def settings_of(**changes):
     """Settings of which every base URL leads to a port where nobody listens."""
     nowhere = f"http://127.0.0.1:{unused_port()}"
-    urls = {name: nowhere for name in Settings.model_fields if name.endswith("_url") and name != "database_url"}
+    urls = {f"{name}_url": nowhere for name in FEEDS_WITH_A_URL}
     return Settings(_env_file=None, **urls, **changes)
 
 

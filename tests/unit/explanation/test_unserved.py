@@ -65,6 +65,12 @@ def test_another_site_is_named() -> None:
     assert (offer.change, offer.extra_cost_gbp) == ("run at s2 too", pytest.approx(0.5))
 
 
+def test_a_site_that_is_not_there_often_enough_is_named_with_what_the_tier_may_ask() -> None:
+    sites = {"s0": {"availability": 0.9999}, "s1": {"availability": 0.97}}
+    (offer,) = explained(*beside(job(tier="premium", availability=0.999), sites=sites)).offers
+    assert offer.change == "run at s1 too, in a tier that asks for 97 % availability or less"
+
+
 def test_as_many_pauses_as_are_needed_are_asked_for() -> None:
     holes = [(1, 2, 100.0), (3, 4, 100.0), (5, 8, 100.0)]
     instance = world([job(duration_slots=3), job(id="full", power_kw=100.0, duration_slots=5, kind="pausable")])

@@ -13,7 +13,7 @@ import pytest
 from agents.job.agent import GPU_KW, JobAgent
 from core.clock import ManualClock
 from core.errors import Conflict, Forbidden, InputError, NotFound
-from core.job import JobRequest, JobStatus
+from core.job import JobRequest, JobStatus, Tier
 from core.site import Asset, CoolingType, Site
 from store.database import Database
 from store.jobs import JobRepository
@@ -130,6 +130,24 @@ def test_power_that_no_allowed_site_has_is_refused(desk: Desk):
     assert desk.refusal(power_kw=501).field == "power_kw"
     assert desk.refusal(power_kw=101, allowed_regions=["GB"]).value == 101
     assert desk.agent.allowed_sites(desk.submit(power_kw=101), desk.sites.all()) == ("oslo",)
+
+
+def test_a_tier_runs_only_where_a_site_is_there_as_often_as_it_promises(desk: Desk):
+    oslo = desk.sites.get("oslo")
+    desk.sites.replace(oslo.model_copy(update={"availability": 0.97}))
+    where = {tier: desk.agent.allowed_sites(desk.submit(tier=tier), desk.sites.all()) for tier in Tier}
+    assert where[Tier.PREMIUM] == ("leeds",)
+    assert where[Tier.STANDARD] == where[Tier.FLEXIBLE] == where[Tier.SPOT] == ("leeds", "oslo")
+
+
+def test_a_promise_that_no_allowed_site_can_keep_is_refused_with_the_best_there_is(desk: Desk):
+    oslo = desk.sites.get("oslo")
+    desk.sites.replace(oslo.model_copy(update={"availability": 0.94}))
+    error = desk.refusal(tier="standard", allowed_regions=["NO"])
+    assert (error.field, error.value) == ("tier", "standard")
+    assert "0.95" in str(error)
+    assert "oslo, 0.94" in str(error)
+    assert desk.submit(tier="flexible", allowed_regions=["NO"]).tier is Tier.FLEXIBLE
 
 
 def test_gpus_become_power(desk: Desk):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from agents.job.arrivals import (
 from agents.site.profiles import load_sites
 from core.slots import SLOT
 from store.jobs import Submission
+from tests.pace import paced_s
 
 SITES = load_sites()
 ALL = tuple(site.site_id for site in SITES)
@@ -264,9 +264,8 @@ def test_a_hundred_thousand_submissions_take_seconds_at_most() -> None:
     history = [
         a_submission(NOW - timedelta(hours=float(back)), tenant=f"t{i % 20}") for i, back in enumerate(hours[::-1])
     ]
-    began = time.process_time()
     assert len(expected_arrivals(history, SITES, NOW, 336)) == MOST_LOADS
-    assert time.process_time() - began < 5.0
+    assert paced_s(lambda: expected_arrivals(history, SITES, NOW, 336), tries=1) < 5.0
 
 
 @pytest.mark.shared

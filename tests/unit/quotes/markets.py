@@ -93,6 +93,7 @@ def figures_of(headroom: FloatArray, price: FloatArray, carbon: FloatArray) -> F
         start=START,
         site_ids=names,
         zones=names,
+        availability=(0.999,) * len(names),
         headroom_kw=headroom,
         sold_kw=np.zeros_like(headroom),
         pue=np.ones_like(headroom),

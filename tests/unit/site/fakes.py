@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from audit.fields import Body
-from audit.record import Record
+from audit.record import Entry, Record
 from core.clock import Clock
 from core.errors import Conflict, LogUnavailable, NotFound, StoreUnavailable
 from core.job import OPEN, TRANSITIONS, FlexibilityType, Job, JobStatus, Level, Tier
@@ -175,17 +174,19 @@ class FakeLog:
     kept: list[Record] = field(default_factory=list)
     status_when_appended: dict[str, JobStatus] = field(default_factory=dict)
 
-    def append_all(self, items: list[tuple[str, Body]]) -> list[Record]:
+    def append_all(self, items: list[Entry]) -> list[Record]:
         if not self.up:
             raise LogUnavailable("the decision log cannot be written: no space left on device")
         fresh = []
-        for kind, body in items:
-            content: dict[str, Any] = body.model_dump(mode="json")
+        for item in items:
+            content: dict[str, Any] = item.body.model_dump(mode="json")
             if self.jobs is not None:
                 self.status_when_appended[content["job_id"]] = self.jobs.get(content["job_id"]).status
             line = repr(content).encode()
             digest = hashlib.sha256(line).hexdigest()
-            fresh.append(Record(len(self.kept) + len(fresh), digest, "0" * 64, kind, self.clock.now(), content, line))
+            fresh.append(
+                Record(len(self.kept) + len(fresh), digest, "0" * 64, item.kind, self.clock.now(), content, line)
+            )
         self.kept += fresh
         return fresh
 

@@ -12,6 +12,7 @@ from agents.site.agent import SiteAgent
 from agents.site.dispatch import Dispatcher
 from agents.site.profiles import load_sites
 from audit.log import AuditLog
+from audit.record import Build
 from audit.verify import verify
 from core.clock import ManualClock
 from core.job import FlexibilityType, JobStatus
@@ -46,7 +47,7 @@ def plant(tmp_path: Path) -> Iterator[Plant]:
     sites = SiteRepository(database)
     sites.seed(load_sites())
     clock = ManualClock(START)
-    log = AuditLog.open(tmp_path / "decisions.jsonl", clock=clock, actor="test")
+    log = AuditLog.open(tmp_path / "decisions.jsonl", clock=clock, build=Build("test", "unknown", "0" * 64))
     jobs, ledger = JobRepository(database), LedgerRepository(database)
     dispatcher = Dispatcher(clock, jobs, ledger, log, SiteAgent(clock, sites, 1), tmp_path / "jobs", 1)
     yield Plant(clock, jobs, ledger, log, dispatcher)

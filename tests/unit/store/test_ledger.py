@@ -220,3 +220,25 @@ def test_what_tenants_drew_is_summed_by_site_and_slot_as_measured_or_else_as_awa
         ("ada", "oslo", slot(1), 0.0),
         ("bob", "york", slot(1), pytest.approx(5 * 1.2)),
     ]
+
+
+def test_what_was_measured_adds_up_by_site_and_slot(database: Database) -> None:
+    ledger = LedgerRepository(database)
+    measured = {"delivered_kwh": 5.0, "pue": 1.2}
+    rows = [
+        an_entry("j1", 0, **measured),
+        an_entry("j2", 0, **measured),
+        an_entry("j3", 0),
+        an_entry("j1", 2, **measured),
+    ]
+    ledger.add_baseline([*rows, replace(rows[0], leg=Leg.BASELINE)])
+    assert ledger.drawn_by_site(slot(0), slot(2)) == {("iceland", slot(0)): pytest.approx(12.0)}
+
+
+def test_what_a_row_began_with_is_kept_beside_it(database: Database) -> None:
+    ledger = LedgerRepository(database)
+    row = an_entry("j1", 0, leg=Leg.BASELINE, carbon_forecast_g_per_kwh=133.0, room_kw=40.5)
+    ledger.add_baseline([row])
+    ledger.settle([replace(row, carbon_g_per_kwh=150.0, carbon_kind=Kind.ESTIMATE)])
+    (kept,) = ledger.entries()
+    assert (kept.carbon_g_per_kwh, kept.carbon_forecast_g_per_kwh, kept.room_kw) == (150.0, 133.0, 40.5)

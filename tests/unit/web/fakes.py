@@ -23,6 +23,7 @@ from agents.sharing import TenantShare
 from agents.site.agent import SiteAgent
 from agents.standing import Waiting
 from audit.log import AuditLog
+from audit.record import Build
 from beckn.desk import FlexibilityDesk
 from core.clock import ManualClock
 from core.errors import Conflict, InputError, LogUnavailable, NotFound, StoreUnavailable, Unavailable
@@ -459,7 +460,7 @@ class BrokenLog:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
-    def append(self, kind: str, body: Any) -> Any:
+    def append(self, kind: str, body: Any, **_: Any) -> Any:
         raise LogUnavailable("the decision log cannot be written: No space left on device")
 
     def healthy(self) -> tuple[bool, str]:
@@ -493,7 +494,7 @@ def build_house(folder: Path, *, now: datetime = NOW, **settings: Any) -> House:
     sites = SiteAgent(clock, repository, chosen.seed, ZONES)  # type: ignore[arg-type]
     jobs, ledger, ticks = FakeJobRepository(), FakeLedger(), FakeTicks()
     loop = FakeLoop(clock, jobs, ledger, ticks, sites)
-    log = AuditLog.open(folder / "decisions.jsonl", clock=clock, actor="test")
+    log = AuditLog.open(folder / "decisions.jsonl", clock=clock, build=Build("test", "unknown", "0" * 64))
     house = House(clock, repository, jobs, ledger, ticks, loop, FakeDispatcher(), FakeBookings(), FakeDatabase(), log)
     house.services = services_of(house, chosen, sites, log)
     return house

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from audit.record import BookingBody
+from audit.bodies.booking import BookingBody
 from core.job import JobStatus
 from core.ledger import Leg
 from tests.unit.web.fakes import BrokenLog, House

@@ -22,7 +22,7 @@ from web.pages.bundle import Bundle
 from web.pages.curves import Curves, chart_data, price_and_carbon, published_end, scale, windows
 from web.pages.drawing import drawing
 from web.pages.formatting import adaptive, duration, gbp, kg, local, number, pence, percent, span, utc
-from web.pages.headlines import headline
+from web.pages.headlines import _OF_KIND, headline
 from web.pages.job_form import JobForm
 from web.pages.verification import VerificationRun
 
@@ -420,7 +420,12 @@ def test_every_kind_of_record_has_a_headline_in_words() -> None:
     assert headline(moved, names) == "Moved to Kristiansand, Fri 20 Nov 16:00–17:00 UTC, £0.50 above its baseline."
     assert headline(snapshot, names).startswith("Octopus-agile gave price for GB-C, Fri 20 Nov 16:00 – Sat 21 Nov")
     assert headline(recovery, names) == "12 bytes of an unfinished line were moved to decisions.jsonl.torn-1."
-    assert set(BODIES) == {"decision", "round", "delivery", "booking", "feed_snapshot", "recovery"}
+    period = {"site_id": "london", "settlement_date": "2026-10-20", "settlement_period": 36, "supersedes_seq": 7}
+    restated = record("settlement_period", **period, deviation_mwh="-0.2080")
+    assert headline(restated, {"london": "London"}) == (
+        "Period 36 of 2026-10-20 at London: a deviation of −0.2080 MWh, in place of record 7."
+    )
+    assert set(_OF_KIND) == set(BODIES)
 
 
 def test_a_new_build_of_the_assets_is_picked_up(tmp_path: Path) -> None:
@@ -512,3 +517,10 @@ def test_times_are_utc_first_and_local_with_the_zones_own_name() -> None:
     assert local(NOW, "Australia/Sydney") == "Sat 01:10 AEDT"
     assert span(NOW, NOW.replace(hour=16)) == "Fri 20 Nov 14:10–16:10 UTC"
     assert span(NOW, NOW.replace(day=21)) == "Fri 20 Nov 14:10 – Sat 21 Nov 14:10 UTC"
+
+
+def test_point_23_a_share_saved_stands_only_beside_its_interval_baseline_and_level():
+    shown = [path for path in Path("web/templates").glob("*.html") if "saved_percent" in path.read_text()]
+    for path in shown:
+        text = path.read_text()
+        assert all(word in text for word in ("low_kg", "high_kg", "baseline_policy", "claim_level")), path.name

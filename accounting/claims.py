@@ -1,0 +1,192 @@
+"""Claims of carbon: sums of the records of their half-hours, against a named baseline that could have been run.
+
+A :class:`Saving` cannot be made without such a baseline, an interval and a claim level, so no percentage stands alone.
+It may be negative. Rebound counts: a claim must hold every half-hour of either course.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import IntEnum
+from typing import Generic, Literal, TypeVar
+
+from accounting.carbon import Attributional, Consequential, PeriodCarbon
+from core.errors import Conflict
+from core.series import Kind
+
+TOLERANCE_KW = Decimal("1e-6")
+TENTH = Decimal("0.1")
+Mass = TypeVar("Mass", Attributional, Consequential)
+
+
+class ClaimLevel(IntEnum):
+    """How firm a claim is, from the weakest."""
+
+    FORECAST = 0
+    METERED = 1
+    SETTLED = 2
+
+    @property
+    def label(self) -> Literal["forecast", "metered", "settled"]:
+        """Lower-case word for screens and records."""
+        return _LABELS[self]
+
+
+_LABELS: dict[ClaimLevel, Literal["forecast", "metered", "settled"]] = {
+    ClaimLevel.FORECAST: "forecast",
+    ClaimLevel.METERED: "metered",
+    ClaimLevel.SETTLED: "settled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A half-hour of a schedule at the meter, and the room that there was for it."""
+
+    site_id: str
+    sp_start: datetime
+    kw: Decimal
+    room_kw: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FeasibleBaseline:
+    """A baseline policy by name with the schedule it led to; :class:`Conflict` where there was no room for that."""
+
+    policy: str
+    schedule: tuple[Draw, ...]
+
+    def __post_init__(self) -> None:
+        if not self.policy or not self.schedule:
+            raise Conflict("a baseline needs the name of its policy and a schedule")
+        for draw in self.schedule:
+            if draw.kw > draw.room_kw + TOLERANCE_KW:
+                raise Conflict(
+                    f"the baseline {self.policy} could not have been run: it draws {draw.kw} kW at {draw.site_id} "
+                    f"at {draw.sp_start:%Y-%m-%d %H:%M}Z, where there was room for {draw.room_kw} kW"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving(Generic[Mass]):
+    """What was saved against a baseline, by one account.
+
+    :param of: mass of the baseline; None where a share of it means nothing, as in the consequential account.
+    """
+
+    against: FeasibleBaseline
+    level: ClaimLevel
+    saved: Mass
+    of: Mass | None
+
+    def __post_init__(self) -> None:
+        wrong = (self.against, FeasibleBaseline), (self.level, ClaimLevel), (self.saved, Attributional | Consequential)
+        if not all(isinstance(value, kind) for value, kind in wrong):
+            raise TypeError("a saving needs a feasible baseline, a claim level and a mass with its interval")
+
+    @property
+    def percent(self) -> Decimal | None:
+        """Share of the baseline; None without one."""
+        return None if self.of is None or self.of.kg == 0 else 100 * self.saved.kg / abs(self.of.kg)
+
+    def headline(self) -> str:
+        """The saving as it may be shown: with interval, baseline policy and claim level."""
+        low, high = (_tenths(end) for end in self.saved.interval_kg)
+        share = "" if self.percent is None else f" ({_tenths(self.percent)} %)"
+        figures = f"{_tenths(self.saved.kg)} kg{share}, 95 % {low} to {high} kg"
+        return f"{figures}, against {self.against.policy}, {self.level.label}"
+
+
+def _tenths(figure: Decimal) -> Decimal:
+    return figure.quantize(TENTH, rounding=ROUND_HALF_EVEN) + Decimal(0)
+
+
+def level_of(period: PeriodCarbon) -> ClaimLevel:
+    """Forecast until energy is metered and the intensity has turned out; settled when both are the last word."""
+    if not period.metered or period.outturn is None or period.outturn.kind >= Kind.FORECAST:
+        return ClaimLevel.FORECAST
+    return ClaimLevel.SETTLED if period.settled and period.outturn.kind is Kind.SETTLED else ClaimLevel.METERED
+
+
+@dataclass(frozen=True, slots=True)
+class CarbonClaim:
+    """What one change of course did, by both accounts, never netted.
+
+    :param subject: the job or site whose course was changed.
+    """
+
+    subject: str
+    baseline: FeasibleBaseline
+    periods: tuple[PeriodCarbon, ...]
+
+    def __post_init__(self) -> None:
+        keys = [(period.site_id, period.sp_start) for period in self.periods]
+        if len(set(keys)) < len(keys):
+            raise Conflict(f"the claim of {self.subject} counts a half-hour twice")
+        if missing := {(draw.site_id, draw.sp_start) for draw in self.baseline.schedule} - set(keys):
+            raise Conflict(f"the claim of {self.subject} leaves out {len(missing)} half-hours of its baseline")
+
+    @property
+    def level(self) -> ClaimLevel:
+        """That of its weakest half-hour."""
+        return min(level_of(period) for period in self.periods)
+
+    @property
+    def displaced(self) -> list[PeriodCarbon]:
+        """Half-hours in which less was drawn than the baseline."""
+        return [period for period in self.periods if period.saved_kwh > 0]
+
+    @property
+    def rebound(self) -> list[PeriodCarbon]:
+        """Half-hours in which more was drawn than the baseline."""
+        return [period for period in self.periods if period.saved_kwh < 0]
+
+    def attributional(self, *, forecast: bool = False) -> Saving[Attributional] | None:
+        """By average intensity, outturn where known or ``forecast`` throughout; None where a half-hour has none."""
+        averages = [period.forecast if forecast else period.average for period in self.periods]
+        pairs = [(p, average) for p, average in zip(self.periods, averages, strict=True) if average is not None]
+        if len(pairs) < len(self.periods):
+            return None
+        return Saving(
+            against=self.baseline,
+            level=ClaimLevel.FORECAST if forecast else self.level,
+            saved=Attributional.total(period.saved(average) for period, average in pairs),
+            of=Attributional.total(period.baseline_mass(average) for period, average in pairs),
+        )
+
+    def consequential(self) -> Saving[Consequential] | None:
+        """By marginal intensity; None where a half-hour has no estimate."""
+        parts = [period.avoided(period.marginal) for period in self.periods if period.marginal is not None]
+        if len(parts) < len(self.periods):
+            return None
+        return Saving(against=self.baseline, level=self.level, saved=Consequential.total(parts), of=None)
+
+
+class ClaimBook:
+    """The claims of one level of account, all jobs or all sites, in which no kWh is claimed twice."""
+
+    def __init__(self) -> None:
+        self._held: set[tuple[str, str, datetime]] = set()
+        self._claims: list[CarbonClaim] = []
+
+    def add(self, claim: CarbonClaim) -> None:
+        """Enter a claim; :class:`Conflict` when one of its half-hours of that subject is claimed already."""
+        keys = [(claim.subject, period.site_id, period.sp_start) for period in claim.periods]
+        if twice := next((key for key in keys if key in self._held), None):
+            raise Conflict(f"{twice[0]} has claimed its kWh of {twice[2]:%Y-%m-%d %H:%M}Z at {twice[1]} already")
+        self._held.update(keys)
+        self._claims.append(claim)
+
+    def saved_kg(self) -> Decimal | None:
+        """Sum of what was claimed attributionally, which is that of all records; None where a figure is unknown."""
+        return sum_of(period for claim in self._claims for period in claim.periods)
+
+
+def sum_of(periods: Iterable[PeriodCarbon]) -> Decimal | None:
+    """kg saved over half-hours, attributional; None where one has no intensity."""
+    parts = [None if period.average is None else period.saved(period.average).kg for period in periods]
+    known = [part for part in parts if part is not None]
+    return None if len(known) < len(parts) else sum(known, Decimal(0))

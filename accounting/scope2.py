@@ -1,0 +1,115 @@
+"""Scope 2 of the GHG Protocol, by both methods, and the Software Carbon Intensity of ISO/IEC 21031.
+
+Avoided emissions belong to neither: they are never netted from these figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from accounting.carbon import GRAMS_PER_KG, Intensity
+from accounting.certificates import WH_PER_KWH, whole_wh
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """A half-hour's import and what is known of it.
+
+    :param location: average intensity of its grid.
+    :param residual: intensity of what is left after certificates, by the market; None where none is published.
+    :param matched_wh: Wh for which certificates are claimed.
+    """
+
+    kwh: Decimal
+    location: Intensity
+    residual: Intensity | None = None
+    matched_wh: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.matched_wh <= whole_wh(self.kwh):
+            raise ValueError(f"{self.matched_wh} Wh are matched of {self.kwh} kWh")
+
+    @property
+    def unmatched_kwh(self) -> Decimal:
+        """kWh without a certificate."""
+        return self.kwh - self.matched_wh / WH_PER_KWH
+
+
+@dataclass(frozen=True, slots=True)
+class Scope2:
+    """kg of CO2 by location and by market, side by side.
+
+    :param without_residual_mix: half-hours whose unmatched energy had to be counted with the grid's average, the last
+        choice of the GHG Protocol, because no residual mix is known.
+    """
+
+    location_kg: Decimal
+    market_kg: Decimal
+    without_residual_mix: int
+
+    @classmethod
+    def of(cls, consumptions: Iterable[Consumption]) -> Scope2:
+        """Sum half-hours."""
+        given = list(consumptions)
+        location = sum((each.kwh * each.location.g_per_kwh for each in given), Decimal(0))
+        market = sum((each.unmatched_kwh * (each.residual or each.location).g_per_kwh for each in given), Decimal(0))
+        lacking = sum(each.residual is None and each.unmatched_kwh > 0 for each in given)
+        return cls(location / GRAMS_PER_KG, market / GRAMS_PER_KG, lacking)
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """Embodied emissions of reserved hardware: TE in grams over a lifetime EL, of which TiR hours were reserved.
+
+    :param reserved_share: RR/ToR, the part of its resources that was reserved.
+    """
+
+    embodied_g: Decimal
+    lifetime_h: Decimal
+    reserved_h: Decimal
+    reserved_share: Decimal
+
+    def __post_init__(self) -> None:
+        if self.lifetime_h <= 0 or not 0 <= self.reserved_share <= 1 or min(self.embodied_g, self.reserved_h) < 0:
+            raise ValueError("hardware needs a lifetime above 0 h, a share from 0 to 1 and no negative figure")
+
+    @property
+    def share_g(self) -> Decimal:
+        """M: TE times TiR/EL times RR/ToR."""
+        return self.embodied_g * (self.reserved_h / self.lifetime_h) * self.reserved_share
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionalUnit:
+    """R: what is counted, such as ``GPU hour``, and how many."""
+
+    name: str
+    count: Decimal
+
+    def __post_init__(self) -> None:
+        if not self.name or self.count <= 0:
+            raise ValueError(f"a functional unit needs a name and a count above 0, not {self.name!r} and {self.count}")
+
+
+@dataclass(frozen=True, slots=True)
+class SoftwareCarbonIntensity:
+    """(O + M) per R; ``operational_g`` is energy at the meter times intensity by location, certificates left out."""
+
+    operational_g: Decimal
+    embodied_g: Decimal
+    unit: FunctionalUnit
+
+    @property
+    def g_per_unit(self) -> Decimal:
+        """gCO2 for each functional unit."""
+        return (self.operational_g + self.embodied_g) / self.unit.count
+
+    @classmethod
+    def of(
+        cls, consumptions: Iterable[Consumption], hardware: Iterable[Hardware], unit: FunctionalUnit
+    ) -> SoftwareCarbonIntensity:
+        """Of the energy and the hardware that made ``unit``."""
+        operational = sum((each.kwh * each.location.g_per_kwh for each in consumptions), Decimal(0))
+        return cls(operational, sum((each.share_g for each in hardware), Decimal(0)), unit)

@@ -1,0 +1,245 @@
+"""The settlement agent: states every half-hour of a site's day after the day, and states it again when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from loguru import logger
+
+from accounting.bl01 import Bl01, Trigger
+from accounting.flows import FlowRecord, FlowState
+from accounting.gaming import WindowTest, window_test
+from accounting.metering_points import gsp_group_of
+from accounting.placebo import Accuracy, placebo
+from accounting.runs import PeriodKey, Run, Statement, restate
+from accounting.settlement_days import SettlementDay
+from accounting.working_days import WorkingDays
+from agents.settlement.bodies import PeriodFigures, Place, figures_of, key_of, period_body, restated, statement_of
+from agents.settlement.metered import Metered, MeteredSite
+from agents.settlement.register import Activation, Register, read_register
+from audit.bodies.settlement import SettlementPeriodBody
+from audit.log import AuditLog
+from audit.record import Entry, Record
+from core.errors import Conflict, InputError, SlackwaterError
+from core.site import Site
+from core.slots import settlement_period, slot_floor
+from forecasting.wall_clock import bank_holidays
+
+KIND = "settlement_period"
+PLACEBO_DAYS = 10
+RESTATED_DAYS = 7
+"""days for which a day is looked at again where no calendar of runs is given: ours are metered within one"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A settlement day of one site with everything that its statements rest on."""
+
+    place: Place
+    day: SettlementDay
+    metered: MeteredSite
+    method: Bl01
+    register: Register
+    accuracy: Accuracy | None
+    now: datetime
+
+
+class Settlement:
+    """Appends ``settlement_period`` records for sites in GSP groups.
+
+    :param path: the operator's settlement file; None where no site has a BM unit.
+    """
+
+    def __init__(self, metered: Metered, log: AuditLog, path: Path | None) -> None:
+        self._metered = metered
+        self._log = log
+        self._msid_commit = partial(log.commit, "msid_pair")
+        self._path = path
+        self._looked_at: datetime | None = None
+        self._stated: dict[PeriodKey, Statement] | None = None
+        self._seen: dict[tuple[str, date], tuple[str, int]] = {}
+        self._rested_on: object = None
+
+    def state(self, now: datetime) -> int:
+        """Append what is new about days that have passed, and give its number; looks once a half-hour.
+
+        A settlement file that cannot be used is logged, and nothing is stated until it is mended; what the log does not
+        take is stated at the next call.
+        """
+        slot = slot_floor(now)
+        if slot == self._looked_at:
+            return 0
+        try:
+            bodies = list(self._new(read_register(self._path), now))
+            if bodies:
+                self._remember(self._log.append_all([Entry(KIND, body, "settlement") for body in bodies]))
+        except (InputError, Conflict) as error:
+            self._look_again()
+            logger.error("no settlement: {}", error.diagnostics())
+            return 0
+        except SlackwaterError:
+            self._look_again()
+            raise
+        self._looked_at = slot
+        return len(bodies)
+
+    def _look_again(self) -> None:
+        """Forget what was seen: it was not stated."""
+        self._rested_on = None
+        self._seen.clear()
+
+    def _remember(self, records: Sequence[Record]) -> None:
+        stated = [statement_of(record.seq, record.recorded_at, record.body) for record in records]
+        self._stated = (self._stated or {}) | {statement.key: statement for statement in stated}
+
+    def _recall(self, first: date) -> dict[PeriodKey, Statement]:
+        """The latest statement of each period of the days from ``first`` on; after a start, read from the log."""
+        if self._stated is None:
+            since = SettlementDay(first).start
+            records, _ = self._log.records(kind=KIND, start=since, limit=self._log.head()[0])
+            self._remember(records[::-1])
+        self._stated = {key: each for key, each in (self._stated or {}).items() if key.settlement_date >= first}
+        return self._stated
+
+    def _new(self, register: Register, now: datetime) -> Iterator[SettlementPeriodBody]:
+        """Statements that are not on the log, oldest day first."""
+        days = self._days(register, now)
+        sites = [site for site in self._metered.sites.sites() if gsp_group_of(site.zone)]
+        if not days or not sites or not self._moved(register, sites, days):
+            return
+        look_back = register.body.bl01.look_back_days + 2 * PLACEBO_DAYS
+        first = days[0] - timedelta(days=look_back)
+        metered = self._metered.between(sites, first, days[-1])
+        working, held = _working_days(register, first, days[-1]), self._recall(days[0])
+        for day in map(SettlementDay, days):
+            for site in sites:
+                if self._changed(site.site_id, day, metered[site.site_id], register):
+                    for body in self._of_site(site, day, metered[site.site_id], working, register, now):
+                        yield from _version(body, held)
+
+    def _moved(self, register: Register, sites: Sequence[Site], days: Sequence[date]) -> bool:
+        """Whether anything that these days rest on is another than at the last look, or ages, as flows do."""
+        drawn = self._metered.drawn(days[0], days[-1])
+        before, self._rested_on = self._rested_on, (register.sha256, sites, days, drawn)
+        ages = any(activation.settlement_date in days for activation in register.body.activation)
+        return ages or before != self._rested_on
+
+    def _changed(self, site_id: str, day: SettlementDay, metered: MeteredSite, register: Register) -> bool:
+        """Whether a statement of a day could be another than when it was looked at last: flows age, figures change."""
+        before, now = self._seen.get((site_id, day.date)), (register.sha256, metered.fingerprint(day))
+        self._seen[site_id, day.date] = now
+        return before != now or day.date in register.event_days(site_id)
+
+    def _days(self, register: Register, now: datetime) -> list[date]:
+        """Days to look at: those that have passed since the log began and may still be restated."""
+        today = settlement_period(now).date
+        records, _ = self._log.head()
+        began = settlement_period(self._log.get(self._log.first_seq).recorded_at).date if records else today
+        first = max(began, today - timedelta(days=_restated_days(register)))
+        return [first + timedelta(days=number) for number in range((today - first).days)]
+
+    def _of_site(
+        self,
+        site: Site,
+        day: SettlementDay,
+        metered: MeteredSite,
+        working: WorkingDays,
+        register: Register,
+        now: datetime,
+    ) -> Iterator[SettlementPeriodBody]:
+        """The bodies of a site's day, one a period and MSID pair, as if they were the first."""
+        method = Bl01(metered.history, working, register.event_days(site.site_id), register.body.bl01)
+        accuracy = placebo(method, day, PLACEBO_DAYS)
+        unit = register.unit(site.site_id)
+        for point in unit.points if unit else (None,):
+            place = Place(site.site_id, site.zone, unit, point)
+            facts = _Day(place, day, metered, method, register, accuracy, now)
+            for start in day.starts():
+                yield self._body(facts, start)
+
+    def _body(self, facts: _Day, start: datetime) -> SettlementPeriodBody:
+        parameters = facts.register.body
+        figures = _figures(facts, start, facts.register.activation(facts.place.site_id, start))
+        return period_body(facts.place, figures, parameters.bl01, parameters.compensation, self._msid_commit)
+
+
+def _version(body: SettlementPeriodBody, held: Mapping[PeriodKey, Statement]) -> Iterator[SettlementPeriodBody]:
+    """The body as the next version of its period, unless that is what is stated already.
+
+    What a BM unit metered is our interim information; without one no run is claimed.
+    """
+    said, run = body.model_dump(), None if body.bmu is None else Run.II
+    version = restate(held.get(key_of(said)), run, figures_of(said))
+    if version is not None:
+        yield restated(body, run, version)
+
+
+def _restated_days(register: Register) -> int:
+    """How many days back a day may still change: to the last run of the calendar, or :data:`RESTATED_DAYS`."""
+    runs = register.body.runs
+    return RESTATED_DAYS if runs is None else 7 * (max(runs.working_days.values()) // 5 + 1)
+
+
+def _working_days(register: Register, first: date, last: date) -> WorkingDays:
+    years = range(first.year, last.year + 2)
+    return WorkingDays(register.body.bank_holidays.union(*(bank_holidays(year) for year in years)))
+
+
+def _figures(facts: _Day, start: datetime, activation: Activation | None) -> PeriodFigures:
+    """What is known of a half-hour; of a site with several MSID pairs no meter tells what each of them drew."""
+    flows = _flows(facts, start, activation)
+    trigger = _trigger(activation, flows)
+    event = start if activation is None else facts.day.period_start(activation.first_period)
+    alone = facts.place.unit is None or len(facts.place.unit.points) == 1
+    return PeriodFigures(
+        sp_start=start,
+        baseline=facts.method.baseline(start, trigger, event),
+        metered_mwh=facts.metered.history.get(start) if alone else None,
+        kinds=facts.metered.kinds,
+        trigger=trigger,
+        submitted_mwh=_submitted(activation, flows),
+        flows=flows,
+        accuracy=facts.accuracy,
+        window_test=None if trigger is None or activation is None else _tested(facts, event, activation),
+    )
+
+
+def _flows(facts: _Day, start: datetime, activation: Activation | None) -> tuple[FlowRecord, ...]:
+    submissions = () if activation is None else activation.flows
+    return tuple(each.record(start, facts.method.working, facts.now) for each in submissions)
+
+
+def _counts(flow: FlowRecord) -> bool:
+    return flow.state not in (FlowState.MISSED, FlowState.REJECTED, FlowState.DUE)
+
+
+def _trigger(activation: Activation | None, flows: Sequence[FlowRecord]) -> Trigger | None:
+    """What the deviation answers to; a notification that was missed or rejected triggers nothing."""
+    if activation is None:
+        return None
+    failed = any(flow.flow.name == "WMAN" and not _counts(flow) for flow in flows)
+    return None if activation.trigger == "WMAN" and failed else activation.trigger
+
+
+def _submitted(activation: Activation | None, flows: Sequence[FlowRecord]) -> Decimal | None:
+    """The expected volume submitted, where a flow took it in time."""
+    told = any(flow.flow.code == "P0328" and _counts(flow) for flow in flows)
+    return activation.submitted_mwh if activation is not None and told else None
+
+
+def _tested(facts: _Day, event: datetime, activation: Activation) -> WindowTest | None:
+    """The gaming test of the event's adjustment window; None where load or accuracy are not known."""
+    residuals = facts.method.residuals(event)
+    if residuals is None or facts.accuracy is None:
+        return None
+    usual = [facts.method.unadjusted(facts.day, period) for period in range(1, facts.day.count + 1)]
+    known = [-mwh for mwh in usual if mwh is not None]
+    scheme = facts.register.body.compensation
+    cost = None if scheme is None else scheme.sourcing_cost(facts.day.date)
+    periods = activation.last_period - activation.first_period + 1
+    return window_test(residuals, sum(known, Decimal(0)) / len(known), facts.accuracy, periods, cost)

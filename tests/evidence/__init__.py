@@ -1,0 +1,1 @@
+"""The points of an auditor's checklist, each a test."""
