@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import hashlib
 import multiprocessing
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,13 +171,28 @@ def _ranges(path: Path, end: int, wanted: frozenset[int], head: Head | None) -> 
 
 @contextmanager
 def _mapper(size: int, processes: int) -> Iterator[Callable[..., Any]]:
-    """A lazy ``map`` that keeps order: in this process for what is small, else in several."""
-    if size <= RANGE_BYTES or processes < 2:
+    """A ``map`` that keeps order: in this process for what is small, else in several.
+
+    :raises OSError: a process was ended from outside.
+    """
+    if size <= RANGE_BYTES or processes < 2 or not _importable():
         yield map
         return
     # lines make no cycles: without the collector a process checks a fifth more of them
-    with multiprocessing.get_context("spawn").Pool(processes, initializer=gc.disable) as pool:
-        yield pool.imap
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=gc.disable) as pool:
+        try:
+            yield pool.map
+        except BrokenProcessPool as error:
+            raise ChildProcessError(errno.ECHILD, "a process was ended from outside", "checking in parts") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _importable() -> bool:
+    """Whether another process can read the program under way: one that came by a pipe has no file."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    return file is None or Path(file).is_file()
 
 
 @dataclass
