@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 
 from accounting.carbon import Attributional, Consequential, Intensity, PeriodCarbon
@@ -243,6 +244,12 @@ def _sci(claim: CarbonClaim) -> SciBody | None:
 
 
 def _moved(period: PeriodCarbon) -> MovedBody:
-    day, number = settlement_period(period.sp_start)
+    day, number = _period(period.sp_start)
     mwh = from_meter(period.actual_kwh) - from_meter(period.baseline_kwh)
-    return MovedBody(site_id=period.site_id, date=day.isoformat(), sp=number, mwh=dec(mwh, 6))
+    return MovedBody(site_id=period.site_id, date=day, sp=number, mwh=dec(mwh, 6))
+
+
+@lru_cache(maxsize=4096)
+def _period(sp_start: datetime) -> tuple[str, int]:
+    day, number = settlement_period(sp_start)
+    return day.isoformat(), number

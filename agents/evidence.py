@@ -7,7 +7,7 @@ import json
 import platform
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -54,6 +54,8 @@ class Facts:
     energy: EnergyQuote
     tenant_commit: Callable[[str], str]
     zone_of: Mapping[str, str]
+    _quoted: dict[tuple[str, datetime], Known] = field(default_factory=dict, repr=False, compare=False)
+    """what was read of the quoted series: the jobs of a tick share their half-hours"""
 
     def known(self, row: SlotEntry) -> Known:
         """The intensities of a row: what is quoted with its interval, and for slots that passed what the row knows."""
@@ -61,10 +63,13 @@ class Facts:
         carbon = self.energy.carbon.get(zone)
         if carbon is None:
             return Known(None, None)
-        marginal = self.energy.marginal.get(zone)
-        estimate = None if marginal is None else _intensity(marginal, row.slot_start)
-        own = known_of(row, carbon.source)
-        return Known(_intensity(carbon, row.slot_start) or own.forecast, own.outturn, estimate)
+        key = zone, row.slot_start
+        if key not in self._quoted:
+            marginal = self.energy.marginal.get(zone)
+            estimate = None if marginal is None else _intensity(marginal, row.slot_start)
+            self._quoted[key] = Known(_intensity(carbon, row.slot_start), None, estimate)
+        quoted, own = self._quoted[key], known_of(row, carbon.source)
+        return Known(quoted.forecast or own.forecast, own.outturn, quoted.marginal)
 
     def at(self, slot: int) -> str:
         """The start of a slot of the plan as text."""

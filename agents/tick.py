@@ -115,6 +115,8 @@ class _Table:
     baseline: dict[str, list[SlotEntry]] = field(default_factory=dict)
     made: dict[str, list[SlotEntry]] = field(default_factory=dict)
     explained: Mapping[str, Explanation] = field(default_factory=dict)
+    decisions: list[Body] = field(default_factory=list)
+    churn: float = 0.0
 
 
 class Tick:
@@ -170,6 +172,7 @@ class Tick:
         explainer = Explainer(instance, outcome.plan)
         table.made = made_of(table.figures, outcome.awards)
         table.explained = table.weighed.explained(explainer.explain(self._changed(table, outcome)))
+        table.decisions, table.churn = self._decide(tick_id, table, outcome)
         with self._lock:
             record = self._commit(tick_id, trigger, started, table, instance, outcome, kept)
             self.explainer = explainer
@@ -261,7 +264,6 @@ class Tick:
         still = frozenset(b.booking_id for b in self._with.bookings.active(start, start + SLOT * table.figures.slots))
         if still != table.booked:
             raise PlanTooLate("flexibility was booked while the plan was made")
-        rows, bodies, churn = self._decide(tick_id, table, outcome)
         path, digest = self._keep(instance)
         facts = self._facts(tick_id, table)
         seen = self._snapshots.of(table.energy)
@@ -271,14 +273,15 @@ class Tick:
             [
                 *(Entry("feed_snapshot", body, "energy") for body in seen),
                 Entry("negotiation_round", record_of_round, "policy", [*self._snapshots.refs(table.energy), *new]),
-                *(Entry("decision", body, "policy", [len(seen)]) for body in bodies),
+                *(Entry("decision", body, "policy", [len(seen)]) for body in table.decisions),
             ]
         )
         self._snapshots.recorded(seen, log_records)
         placed = {award.job_id: award.site_id for award in outcome.awards}
         waiting = {counter.job_id: counter.reason for counter in outcome.counters}
+        rows = [row for made in table.made.values() for row in made]
         self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
-        record = self._record(tick_id, trigger, started, table, outcome, log_records[len(seen)].seq, churn)
+        record = self._record(tick_id, trigger, started, table, outcome, log_records[len(seen)].seq, table.churn)
         self._put_in_force(table, Kept(scarcity_of(outcome.plan), reserved), record)
         return record
 
@@ -297,8 +300,8 @@ class Tick:
         ]
         return moved + refused
 
-    def _decide(self, tick_id: str, table: _Table, outcome: Outcome) -> tuple[list[SlotEntry], list[Body], float]:
-        """The plan's rows, the decisions that differ from the standing ones, and the churn."""
+    def _decide(self, tick_id: str, table: _Table, outcome: Outcome) -> tuple[list[Body], float]:
+        """The decisions that differ from the standing ones, and the churn."""
         facts, jobs = self._facts(tick_id, table), {job.job_id: job for job in table.jobs}
         place = {site_id: row for row, site_id in enumerate(table.figures.site_ids)}
         standing = coming(table.rows, table.figures.start, table.wanted)
@@ -321,7 +324,7 @@ class Tick:
                 withdrawn, baseline = counter.job_id in standing, table.baseline.get(counter.job_id, [])
                 bodies.append(refusal_body(facts, jobs[counter.job_id], counter, withdrawn, why, baseline))
         planned = [row for rows in table.made.values() for row in rows]
-        return planned, bodies, churn(standing, planned)
+        return bodies, churn(standing, planned)
 
     def _told(self, job: Job) -> str | None:
         """Why the job waits, as its owner was told last; of one under way only the log keeps that."""
