@@ -26,38 +26,25 @@ from audit.verifier.files import parts_of
 from audit.verifier.notes import BadEvidence, Key, decoded, read_checkpoints, shown
 from audit.verifier.proof_file import check_proof
 from audit.verify import records_in, verify
-from commands.keeping import keeping_of
+from commands.keeping import keeping_of, log_path
 from core.clock import SystemClock
 from core.errors import InputError
 from core.settings import Settings
 from store.repositories import Repositories
 
 
-def _path(arguments: argparse.Namespace, settings: Settings) -> Path:
-    """The log that is meant; :class:`InputError` when it is not there."""
-    path: Path = arguments.log or settings.data_dir / "decisions.jsonl"
-    if not path.exists() and not (path.parent.is_dir() and parts_of(path)):
-        raise InputError(
-            f"there is no decision log at {path}",
-            field="log",
-            value=str(path),
-            remedy="Name the file, or set DATA_DIR to the folder that holds it.",
-        )
-    return path
-
-
 @contextmanager
 def _opened(arguments: argparse.Namespace, settings: Settings) -> Iterator[AuditLog]:
     """The log, open for writing: while a server has it open, that is refused."""
     build = Build("command line", git_sha(Path(__file__).parents[1]), settings.config_sha256)
-    path, keeping = _path(arguments, settings), keeping_of(settings)
+    path, keeping = log_path(settings, arguments.log), keeping_of(settings)
     with closing(AuditLog.open(path, clock=SystemClock(), build=build, keeping=keeping)) as log:
         yield log
 
 
 def verify_log(arguments: argparse.Namespace, settings: Settings) -> int:
     """0 when every line and every proof given verifies, 1 when one does not."""
-    path = _path(arguments, settings)
+    path = log_path(settings, arguments.log)
     try:
         keys = [Key.parse(vkey) for vkey in arguments.key or read_vkeys(path)]
         held = [each for file in arguments.checkpoint for each in read_checkpoints(decoded(file.read_bytes()))]
@@ -79,13 +66,13 @@ def verify_log(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def keys(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the verifier keys, the present one last; with ``--rotate`` change it first; 0."""
-    if arguments.rotate or not read_vkeys(_path(arguments, settings)):
+    if arguments.rotate or not read_vkeys(log_path(settings, arguments.log)):
         with _opened(arguments, settings) as log:
             if arguments.rotate:
                 log.rotate_key()
             else:
                 log.vkey()
-    print("\n".join(read_vkeys(_path(arguments, settings))))
+    print("\n".join(read_vkeys(log_path(settings, arguments.log))))
     return 0
 
 
@@ -125,7 +112,7 @@ def erase(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def scan(arguments: argparse.Namespace, settings: Settings) -> int:
     """0 when no record says a meter identifier or a name of the vault or the store in clear, 1 when one does."""
-    path, store = _path(arguments, settings), Repositories.at(settings.resolved_database_url)
+    path, store = log_path(settings, arguments.log), Repositories.at(settings.resolved_database_url)
     with closing(Vault(path)) as vault, closing(store.database):
         names = vault.values()
         jobs, _ = store.jobs.find(limit=sum(store.jobs.counts().values()))

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from agents.replaying.cases import DECISION, ROUND, Case, cases
 from agents.replaying.findings import Replayed, Verdict, worst
 from agents.replaying.replayer import Replayer
+from commands.keeping import log_path
 from core.clock import Clock
 from core.errors import InputError
 from core.settings import Settings
@@ -61,7 +62,7 @@ class Summary:
 
 def replay_log(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     """0 where all comes out the same, 1 where something differs, 3 where something could only not be told."""
-    log = _log(settings)
+    log = log_path(settings)
     pruned_before = clock.now() - timedelta(days=settings.keep_answers_days)
     database = Database(settings.resolved_database_url)
     try:
@@ -78,18 +79,6 @@ def replay_log(arguments: argparse.Namespace, settings: Settings, clock: Clock) 
                 print(f"! record {each.seq}, {each.kind} {each.name}, {finding.verdict}: {finding.what}: {finding.why}")
         print(Summary.of(results).words())
     return STATUS[worst(each.verdict for each in results)]
-
-
-def _log(settings: Settings) -> Path:
-    path = settings.data_dir / "decisions.jsonl"
-    if not path.exists():
-        raise InputError(
-            f"there is no decision log at {path}",
-            field="DATA_DIR",
-            value=str(settings.data_dir),
-            remedy="Set DATA_DIR to the folder that holds it.",
-        )
-    return path
 
 
 def _results(replayer: Replayer, log: Path, arguments: argparse.Namespace) -> Iterator[Replayed]:

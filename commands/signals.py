@@ -21,6 +21,7 @@ from agents.energy.reread import Reread, Rereader
 from agents.energy.zones import require_known
 from agents.site.profiles import load_sites
 from audit.verify import records_in
+from commands.keeping import log_path
 from core.clock import Clock
 from core.errors import InputError
 from core.instance import read_instance
@@ -223,15 +224,7 @@ def _again(reader: Rereader, body: Mapping[str, object], settings: Settings) -> 
 
 def _rounds(settings: Settings) -> Iterator[Mapping[str, object]]:
     """The bodies of all recorded rounds, in order; the chain is checked on the way."""
-    path = settings.data_dir / "decisions.jsonl"
-    if not path.exists():
-        raise InputError(
-            f"there is no decision log at {path}",
-            field="DATA_DIR",
-            value=str(settings.data_dir),
-            remedy="Set DATA_DIR to the folder that holds it.",
-        )
-    return (record.body for record in records_in(path) if record.kind == "negotiation_round")
+    return (record.body for record in records_in(log_path(settings)) if record.kind == "negotiation_round")
 
 
 def _require_feeds(names: list[str], energy: EnergyAgent) -> None:
