@@ -190,6 +190,8 @@ class Negotiation:
         _, courses, self.rounds.schedules = self._kept
         for shard, own in zip(self.rounds.book.shards, courses, strict=True):
             shard.courses = own
+        if self.rounds.risk.moves:
+            recount(self.rounds)  # the weights have moved since these courses were kept
 
     def plan(self) -> Plan:
         """The plan file, without reasons for the unserved."""
