@@ -65,6 +65,8 @@ PRICE_MAE_P, CARBON_MAE_G = (2.18, 2.94), (21.83, 25.43)
 "pseudo-published forecast" of carbon, which has the 24 g/kWh a day ahead that are reported of the real one"""
 PRICE_ERROR = ErrorSize.measured(*(mae / PENCE for mae in PRICE_MAE_P))
 CARBON_ERROR = ErrorSize.measured(*CARBON_MAE_G)
+SCENARIOS = 16
+"""ways in which prices and carbon may turn out, for plans that are made against them"""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,18 @@ class Forecasts:
         carbon = carbon + self._missed(self._carbon_process, CARBON_ERROR, now, now, slots)
         return price, np.maximum(0.0, carbon)
 
+    def scenarios(self, now: int, slots: int) -> tuple[FloatArray, FloatArray]:
+        """Price and carbon (SCENARIOS, S, slots) as they may turn out, in opposite pairs around what is believed.
+
+        Drawn from the process that the errors come from, but not from the errors: half an hour later the same are met.
+        """
+        price, carbon = self.at(now, slots)
+        known, pairs = int(self._known[now]), range(SCENARIOS // 2)
+        up = np.array([self._missed(self._drawn[pair][0], PRICE_ERROR, known, now, slots) for pair in pairs])
+        dirty = np.array([self._missed(self._drawn[pair][1], CARBON_ERROR, now, now, slots) for pair in pairs])
+        turned_out = np.concatenate([carbon + dirty, carbon - dirty])
+        return np.concatenate([price + up, price - up]), np.maximum(0.0, turned_out)
+
     def known_until(self, now: int) -> int:
         """The first half-hour whose price is not published when ``now`` begins."""
         return int(self._known[now])
@@ -112,6 +126,17 @@ class Forecasts:
     @cached_property
     def _carbon_process(self) -> FloatArray:
         return self._process("carbon", self.world.carbon, CARBON_ERROR)
+
+    @cached_property
+    def _drawn(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Processes like those of price and carbon, one pair of each for two scenarios."""
+        return [
+            (
+                self._process(f"price, scenario {pair}", self.world.price, PRICE_ERROR),
+                self._process(f"carbon, scenario {pair}", self.world.carbon, CARBON_ERROR),
+            )
+            for pair in range(SCENARIOS // 2)
+        ]
 
     def _process(self, name: str, actual: FloatArray, size: ErrorSize) -> FloatArray:
         """(S, T + 1): one before the first half-hour, then one for each."""

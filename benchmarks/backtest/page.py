@@ -10,8 +10,9 @@ from typing import Any
 
 from benchmarks.backtest import tables
 from benchmarks.backtest.arrivals import PENALTY_GBP_PER_KWH, SLACK_SLOTS
+from benchmarks.backtest.forecasts import SCENARIOS
 from benchmarks.backtest.rolling import EFFORT, HORIZON_SLOTS
-from benchmarks.backtest.running import JUDGED_OF
+from benchmarks.backtest.running import JUDGED_OF, RISK
 from benchmarks.instances.demand import MOST_KW, MOST_SLOTS
 from benchmarks.instances.families import ALLOWED_SITES
 from benchmarks.replanning import MOVE_GBP_PER_KWH
@@ -61,6 +62,10 @@ def page(results: Json, pictures: Sequence[str]) -> str:
         losses=tables.losses(results),
         lost_list=tables.lost_list(results),
         ignorance=tables.ignorance(results),
+        caution=tables.caution(results),
+        scenarios=SCENARIOS,
+        risk_weight=f"{100 * RISK.weight:g}",
+        risk_tail=f"{100 * (1 - RISK.level):g}",
         replans=tables.replans(results),
         errors=tables.errors(results),
         pictures="\n\n".join(f"![{PICTURES[name]}](backtest/{name}.svg)\n\n*{PICTURES[name]}*" for name in pictures),

@@ -23,7 +23,7 @@ from benchmarks.backtest.settlement import DONE, Delivery
 from benchmarks.backtest.world import World
 from benchmarks.instances.figures import CARBON_PRICE_GBP_PER_TONNE
 from benchmarks.replanning import MOVE_GBP_PER_KWH
-from core.instance import Instance, SiteInstance
+from core.instance import Instance, Risk, Scenario, SiteInstance
 from core.plan import Plan
 from core.series import FloatArray
 from core.slots import SLOT, SLOT_HOURS
@@ -128,10 +128,20 @@ class Log:
 
 
 class Rolling:
-    """One planner that lives through the world."""
+    """One planner that lives through the world.
 
-    def __init__(self, world: World, jobs: Sequence[Json], forecasts: Forecasts, effort: Effort = EFFORT) -> None:
-        self.world, self.jobs, self.forecasts, self.effort = world, jobs, forecasts, effort
+    :param risk: how much bad outcomes count; None plans on what is expected alone, without scenarios.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        jobs: Sequence[Json],
+        forecasts: Forecasts,
+        effort: Effort = EFFORT,
+        risk: Risk | None = None,
+    ) -> None:
+        self.world, self.jobs, self.forecasts, self.effort, self.risk = world, jobs, forecasts, effort, risk
         self.open: dict[str, Open] = {}
         self.log = Log()
         arrivals = groupby(enumerate(jobs), lambda one: int(one[1]["earliest_slot"]))
@@ -187,8 +197,23 @@ class Rolling:
                 "jobs": [job.demand(now) for job in jobs],
                 "frozen": frozen,
                 "opening": self._opening(slots),
+                "scenarios": self._scenarios(now, slots),
+                "risk": self.risk,
             }
         )
+
+    def _scenarios(self, now: int, slots: int) -> list[Scenario]:
+        if self.risk is None:
+            return []
+        price, carbon = (figures.tolist() for figures in self.forecasts.scenarios(now, slots))
+        return [
+            Scenario(
+                probability=1 / len(price),
+                price_gbp_per_kwh=dict(zip(self.world.site_ids, price[number], strict=True)),
+                carbon_g_per_kwh=dict(zip(self.world.site_ids, carbon[number], strict=True)),
+            )
+            for number in range(len(price))
+        ]
 
     def _opening(self, slots: int) -> list[Json]:
         """The last prices, one half-hour on; the half-hour that comes into sight is free."""

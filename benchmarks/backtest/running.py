@@ -25,6 +25,7 @@ from benchmarks.backtest.world import World, recorded
 from benchmarks.comparison.measuring import machine
 from benchmarks.instances.demand import KINDS
 from benchmarks.instances.figures import CARBON_PRICE_GBP_PER_TONNE
+from core.instance import Risk
 from core.series import IntArray
 from core.slots import SLOT_HOURS, SLOTS_PER_DAY
 from core.threads import one_thread
@@ -32,7 +33,10 @@ from core.threads import one_thread
 Json = dict[str, Any]
 
 PLANNER, WITHOUT_ERROR, FORESIGHT = "slackwater", "slackwater-no-error", "foresight"
-METHODS = (PLANNER, WITHOUT_ERROR, FORESIGHT, *RULES)
+CAUTIOUS = "slackwater-cvar"
+METHODS = (CAUTIOUS, PLANNER, WITHOUT_ERROR, FORESIGHT, *RULES)
+RISK = Risk(level=0.9, weight=0.5)
+"""of the cautious run: half the expected cost, half the mean of the worst tenth"""
 UTILISATION = 0.3
 """IT energy that the jobs ask for, as a share of all headroom of all sites over the whole time"""
 JUDGED_OF = 100
@@ -112,8 +116,9 @@ def _deliveries(setting: Setting, method: str, world: World, jobs: list[Json]) -
     if method == FORESIGHT:
         gaps: list[float] = []
         return list(clairvoyant.foresee(world, jobs, gaps)), {"gap": gaps}
-    share = 1.0 if method == PLANNER else 0.0
-    rolling = Rolling(world, jobs, Forecasts(world, setting.seed, share))
+    share = 0.0 if method == WITHOUT_ERROR else 1.0
+    risk = RISK if method == CAUTIOUS else None
+    rolling = Rolling(world, jobs, Forecasts(world, setting.seed, share), risk=risk)
     sampled = np.flatnonzero(np.random.default_rng((setting.seed, 2)).random(world.slots) < 1 / JUDGED_OF)
     found = list(chain.from_iterable(_told(method, world, rolling, frozenset(sampled.tolist()))))
     return found, _log(rolling.log, len(jobs))

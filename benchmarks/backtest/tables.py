@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.backtest.days import MEASURES, Spread, lost, saved, spread, values
+from benchmarks.backtest.days import LEAST_LOST_GBP, MEASURES, Spread, lost, saved, spread, values
 from benchmarks.backtest.rules import RULES
-from benchmarks.backtest.running import FORESIGHT, PLANNER, WITHOUT_ERROR
+from benchmarks.backtest.running import CAUTIOUS, FORESIGHT, PLANNER, WITHOUT_ERROR
 from benchmarks.comparison.tables import NOTHING, number, percent, table
 
 Json = dict[str, Any]
 
 TITLES = {
     PLANNER: "**Slackwater**, rolling, with forecast errors",
+    CAUTIOUS: "Slackwater, rolling, averse to risk",
     WITHOUT_ERROR: "Slackwater, rolling, without forecast errors",
     FORESIGHT: "Slackwater, perfect foresight by weeks",
     "run-now": "run now, first fit",
@@ -24,6 +25,7 @@ TITLES = {
     "greedy": "greedy by price and carbon",
 }
 WORST = 10
+WORST_SHARE = 0.1
 TARGET_S, TARGET_GAP = 900.0, 0.01
 
 
@@ -124,13 +126,31 @@ def _dearer(results: Json, method: str, reference: str, measure: str) -> list[st
     return [percent(-share, 2) for share in (found.whole, found.median, found.high, found.low)]
 
 
+def caution(results: Json) -> str:
+    """What aversion to risk costs and what it spares: by how much days came out dearer for forecast errors."""
+    heads = ("run", "total cost, GBP", "dearer for forecast errors, GBP a day: mean", "mean of the worst tenth of days",
+             "worst day", "days dearer")  # fmt: skip
+    exact = values(results, WITHOUT_ERROR, "total_gbp")
+    rows = []
+    for method in (PLANNER, CAUTIOUS):
+        own = values(results, method, "total_gbp")
+        dearer = np.sort(own - exact)[::-1]
+        tail = dearer[: max(1, round(WORST_SHARE * dearer.size))]
+        told = (number(float(figure), 2) for figure in (dearer.mean(), tail.mean(), dearer[0]))
+        days = f"{int((dearer > LEAST_LOST_GBP).sum())} of {dearer.size}"
+        rows.append([titled(method), number(float(own.sum())), *told, days])
+    return table(heads, rows)
+
+
 def replans(results: Json) -> str:
     """How good and how quick the re-plans were."""
     heads = (
         "run", "re-plans", "open jobs", "certified gap: median", "P95", "worst", "time, ms: median", "P95", "worst",
         "processor, ms: mean", "contended", "judged", "disagreements", "moves a job", "job-slots moved",
     )  # fmt: skip
-    return table(heads, ([titled(name), *_replan(results["methods"][name])] for name in (PLANNER, WITHOUT_ERROR)))
+    return table(
+        heads, ([titled(name), *_replan(results["methods"][name])] for name in (PLANNER, CAUTIOUS, WITHOUT_ERROR))
+    )
 
 
 def _replan(found: Json) -> list[str]:

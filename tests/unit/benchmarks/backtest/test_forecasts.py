@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from benchmarks.backtest.forecasts import CARBON_ERROR, CARBON_MAE_G, PRICE_MAE_P, ErrorSize, Forecasts
+from benchmarks.backtest.forecasts import CARBON_ERROR, CARBON_MAE_G, PRICE_MAE_P, SCENARIOS, ErrorSize, Forecasts
 from benchmarks.backtest.running import met_errors
 from benchmarks.backtest.world import World
 
@@ -73,3 +73,21 @@ def test_a_seed_gives_the_same_errors_and_another_gives_others(world: World) -> 
 def test_sizes_that_no_such_process_has_are_refused(days: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="not of a process that decays with lead"):
         ErrorSize.measured(*days)
+
+
+def test_scenarios_come_in_pairs_around_the_forecast_and_spread_as_errors_do(world: World) -> None:
+    forecasts, now = Forecasts(world, 1), 500
+    believed, drawn = forecasts.at(now, 96), forecasts.scenarios(now, 96)
+    for figures, scenarios in zip(believed, drawn, strict=True):
+        assert scenarios.shape == (SCENARIOS, *figures.shape)
+        assert scenarios.mean(axis=0) == pytest.approx(figures)
+    known = forecasts.known_until(now) - now
+    assert (drawn[0][:, :, :known] == believed[0][:, :known]).all()
+    spread = np.mean([forecasts.scenarios(at, 96)[1][:, 0, 60:].std(axis=0) for at in range(0, 3000, 97)])
+    assert spread == pytest.approx(CARBON_ERROR.spread, rel=0.15)
+
+
+def test_half_an_hour_later_the_same_scenarios_are_met(world: World) -> None:
+    forecasts = Forecasts(world, 1)
+    earlier, later = (forecasts.scenarios(now, 97 - now)[1][3, 0] for now in (0, 1))
+    assert np.corrcoef(earlier[1:], later)[0, 1] > 0.9

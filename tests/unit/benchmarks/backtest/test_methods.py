@@ -12,8 +12,10 @@ from benchmarks.backtest import clairvoyant
 from benchmarks.backtest.forecasts import Forecasts
 from benchmarks.backtest.rolling import Rolling
 from benchmarks.backtest.rules import RULES, follow
+from benchmarks.backtest.running import RISK
 from benchmarks.backtest.settlement import Delivery, Settled, settle
 from benchmarks.backtest.world import World
+from core.instance import Risk
 from tests.unit.benchmarks.backtest.worlds import TWO_SITES, block, drawn
 
 Json = dict[str, Any]
@@ -24,8 +26,13 @@ def rolling(world: World, jobs: list[Json]) -> list[Delivery]:
     return [made for step in Rolling(world, jobs, Forecasts(world, 1)).run() for made in step]
 
 
+def cautious(world: World, jobs: list[Json]) -> list[Delivery]:
+    return [made for step in Rolling(world, jobs, Forecasts(world, 1), risk=RISK).run() for made in step]
+
+
 METHODS: dict[str, Method] = {
     "rolling": rolling,
+    "cautious": cautious,
     "foresight": lambda world, jobs: list(clairvoyant.foresee(world, jobs, [])),
     **{
         name: lambda world, jobs, rule=rule: list(follow(rule, world, jobs, Forecasts(world, 1)))
@@ -90,12 +97,13 @@ def test_the_planner_costs_less_than_running_now(made: dict[str, list[Delivery]]
     assert planner < 0.9 * now
 
 
-def test_re_plans_are_counted_and_agree_with_the_referee() -> None:
+@pytest.mark.parametrize("risk", [None, RISK])
+def test_re_plans_are_counted_and_agree_with_the_referee(risk: Risk | None) -> None:
     world, jobs = drawn(days=1, jobs_a_day=40)
-    planner = Rolling(world, jobs, Forecasts(world, 1))
-    list(planner.run(frozenset(range(0, 48, 8))))
+    planner = Rolling(world, jobs, Forecasts(world, 1), risk=risk)
+    list(planner.run(frozenset(range(0, 48, 4))))
     log = planner.log
-    assert log.judged >= 4
+    assert log.judged >= 8
     assert log.disagreements == []
     assert len(log.gap) == len(log.wall_s) == len(log.cpu_s) == len(log.jobs) <= 48
     assert all(gap >= 0 for gap in log.gap)

@@ -78,6 +78,8 @@ def test_the_page_holds_every_table_and_picture(tmp_path: Path) -> None:
     assert "| median certified gap | under 1 % | 0.20 % | yes |" in page
     assert "| greedy by price and carbon | total cost | 3.3 % | 10.0 % | -17.0 % | 19.0 % | 1 of 3 |" in page
     assert "| 3 January 2023 | run now, first fit | 2.00 | 20.0 % |" in page
+    assert "| Slackwater, rolling, with forecast errors | 29 | 0.83 | 2.50 | 2.50 | 1 of 3 |" in page
+    assert "| Slackwater, rolling, averse to risk | 30 | 1.17 | 2.00 | 2.00 | 3 of 3 |" in page
     assert "$" not in page
     for name in ("savings", "days", "gaps"):
         assert f"backtest/{name}.svg" in page
