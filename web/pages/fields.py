@@ -51,6 +51,7 @@ TITLES: Mapping[str, str] = {
     "comp": "Compensation",
     "ida": "In-day adjustment",
     "ida_applied": "In-day adjustment applied",
+    "gc_ids": "Certificates",
     "gsp_group": "GSP Group",
     "msid_pair_commit": "MSID Pair (commitment)",
     "pue": "PUE",
@@ -63,6 +64,9 @@ TITLES: Mapping[str, str] = {
     "ub": "Unadjusted baseline",
     "u95": "Half of the 95 % interval",
     "it": "IT energy",
+    "kw": "Power",
+    "mwh": "Energy",
+    "scope2": "Scope 2",
 }
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
