@@ -46,6 +46,8 @@ def fill(rounds: Rounds, prices: Prices, rng: np.random.Generator, sweeps: int =
     """Make the courses and schedules of ``rounds`` a valid plan; then everyone may move, ``sweeps`` times."""
     recount(rounds)
     fit_terms(rounds, prices.headroom + 1e-12)
+    if _lacking_kw(rounds).any():  # jobs that overdraw are in the way: they are moved when room is made
+        fit_terms(rounds, prices.headroom + 1e-12, beside=np.zeros(rounds.market.shape))
     _require_room(rounds)
     for shard in rounds.book.shards:
         _repair(rounds, shard, prices, rng)
@@ -58,14 +60,20 @@ def fill(rounds: Rounds, prices: Prices, rng: np.random.Generator, sweeps: int =
 
 def _require_room(rounds: Rounds) -> None:
     """Refuse an instance whose site terms draw more than there is, whatever the jobs do."""
-    over = rounds.terms_kw() - rounds.market.headroom_kw
-    if (over > TOLERANCE_KW).any():
+    over = _lacking_kw(rounds)
+    if over.any():
         site, slot = (int(index) for index in np.unravel_index(np.argmax(over), over.shape))
         raise PlanError(
             f"site {site}, slot {slot}: mining that has to ramp down and a battery that has to charge draw "
             f"{over[site, slot]:.3f} kW more than its headroom of {rounds.market.headroom_kw[site, slot]:.3f} kW",
             remedy="Raise the headroom, or lower the mining's initial_kw or the battery's final_kwh.",
         )
+
+
+def _lacking_kw(rounds: Rounds) -> FloatArray:
+    """(S, T) what site terms draw beyond the headroom, with no job there."""
+    over = rounds.terms_kw() - rounds.market.headroom_kw
+    return np.where(over > TOLERANCE_KW, over, 0.0)
 
 
 def recount(rounds: Rounds) -> None:
@@ -77,17 +85,19 @@ def recount(rounds: Rounds) -> None:
         count_anew(shard.orders, board, shard.courses)
 
 
-def fit_terms(rounds: Rounds, headroom_price: FloatArray) -> None:
+def fit_terms(rounds: Rounds, headroom_price: FloatArray, beside: FloatArray | None = None) -> None:
     """Schedules that fit into what the jobs leave, the first terms first, with room for what the others cannot avoid.
 
     Where jobs overdraw, terms are asked to draw nothing, not to give: only what other terms must draw has to be given.
+
+    :param beside: (S, T) kW that jobs take; by default what they draw now.
     """
     rates = rounds.rates(headroom_price)
     least = [term.least_kw() for term in rounds.terms]
     must = np.zeros(rounds.market.shape)
     for term, draw_kw in zip(rounds.terms, least, strict=True):
         must[term.site] += draw_kw
-    left = rounds.market.headroom_kw - rounds.book.drawn()[0] - must
+    left = rounds.market.headroom_kw - (rounds.book.drawn()[0] if beside is None else beside) - must
     if headroom_price.any():
         left = np.maximum(left, np.minimum(0.0, rounds.market.headroom_kw - must))
     found: list[Schedule] = []

@@ -150,7 +150,7 @@ def test_fields_are_read_whatever_their_shape(client: FlaskClient) -> None:
     assert [inner.text for inner in found["Compensation"].fields] == ["suppliers by final demand", "£19.71"]
     assert found["Flows"].table is not None
     assert found["Flows"].table.heads == ("Flow", "State", "Sent, MWh")
-    assert found["Gc ids"].text == "none"
+    assert found["Certificates"].text == "none"
     assert found["Supersedes record"].href == "/audit/3"
 
 
