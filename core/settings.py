@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     witness_key: str | None = Field(None, description="its verifier key, name+hash+base64")
     timestamp_url: str | None = Field(None, description="RFC 3161 authority that time-stamps checkpoints")
     timestamp_ca: Path | None = Field(None, description="PEM file of the roots that its time-stamps must lead to")
+    beckn_subscriber_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$",
+        description="name under which a Beckn registry knows this server, such as flex.example.org",
+    )
     retrain_hours: float = Field(24.0, gt=0, le=168, description="hours after which forecast models are fitted anew")
     allow_commands: bool | None = Field(
         None, description="run jobs' commands; default: only when HOST is loopback, and only for local requests"

@@ -40,7 +40,7 @@ def unexplained(parser: argparse.ArgumentParser) -> list[str]:
     return [*(group.choices.keys() - explained), *deeper]
 
 
-COMMANDS = leaves(app.build_parser())
+COMMANDS = leaves(app.build_parser(app.VERSION))
 
 
 def test_make_help_lists_every_target() -> None:
@@ -64,7 +64,7 @@ def test_a_command_is_in_the_readme(command: str) -> None:
 
 
 def test_help_says_what_each_command_does() -> None:
-    assert unexplained(app.build_parser()) == []
+    assert unexplained(app.build_parser(app.VERSION)) == []
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -22,7 +22,7 @@ def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> li
     return found
 
 
-@pytest.mark.parametrize("words", commands(app.build_parser()), ids=" ".join)
+@pytest.mark.parametrize("words", commands(app.build_parser(app.VERSION)), ids=" ".join)
 def test_every_command_has_help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
         app.main([*words, "--help"])
