@@ -18,13 +18,13 @@ class Consumption:
     """A half-hour's import and what is known of it.
 
     :param location: average intensity of its grid.
-    :param residual: intensity of what is left after certificates, by the market; None where none is published.
+    :param residual_g_per_kwh: intensity of what certificates leave of its market; None where nobody gave it.
     :param matched_wh: Wh for which certificates are claimed.
     """
 
     kwh: Decimal
     location: Intensity
-    residual: Intensity | None = None
+    residual_g_per_kwh: Decimal | None = None
     matched_wh: int = 0
 
     def __post_init__(self) -> None:
@@ -35,6 +35,12 @@ class Consumption:
     def unmatched_kwh(self) -> Decimal:
         """kWh without a certificate."""
         return self.kwh - self.matched_wh / WH_PER_KWH
+
+    @property
+    def market_g(self) -> Decimal:
+        """Grams by market: none with a certificate, the rest by residual mix or, without one, by the grid's average."""
+        rest = self.location.g_per_kwh if self.residual_g_per_kwh is None else self.residual_g_per_kwh
+        return self.unmatched_kwh * rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,8 @@ class Scope2:
         """Sum half-hours."""
         given = list(consumptions)
         location = sum((each.kwh * each.location.g_per_kwh for each in given), Decimal(0))
-        market = sum((each.unmatched_kwh * (each.residual or each.location).g_per_kwh for each in given), Decimal(0))
-        lacking = sum(each.residual is None and each.unmatched_kwh > 0 for each in given)
+        market = sum((each.market_g for each in given), Decimal(0))
+        lacking = sum(each.residual_g_per_kwh is None and each.unmatched_kwh > 0 for each in given)
         return cls(location / GRAMS_PER_KG, market / GRAMS_PER_KG, lacking)
 
 

@@ -213,7 +213,7 @@ def _consumptions(claim: CarbonClaim) -> list[Consumption] | None:
 
 
 def _scope2(claim: CarbonClaim) -> Scope2Body | None:
-    """By both methods; nobody has given certificates for it."""
+    """By both methods, without certificates: those are claimed for the half-hours of a site, and once."""
     drawn = _consumptions(claim)
     if drawn is None:
         return None

@@ -21,6 +21,7 @@ from audit.bodies.settlement import (
     AccuracyBody,
     CompensationBody,
     FlowBody,
+    PeriodScope2Body,
     SettlementPeriodBody,
     WindowTestBody,
 )
@@ -57,6 +58,7 @@ class PeriodFigures:
     flows: tuple[FlowRecord, ...] = ()
     accuracy: Accuracy | None = None
     window_test: WindowTest | None = None
+    scope2: PeriodScope2Body | None = None
 
 
 def period_body(
@@ -103,6 +105,7 @@ def period_body(
             "flows": [_flow(flow) for flow in figures.flows],
             "accuracy": _accuracy(figures.accuracy),
             "window_test": _window_test(figures.window_test),
+            "scope2": figures.scope2,
             "data_kinds": [kind.label for kind in sorted(figures.kinds)],
         }
     )

@@ -61,6 +61,18 @@ def test_a_unit_noted_later_counts_nothing_twice(bench: Bench):
     assert all(each.key.pair for each in found.periods)
 
 
+def test_scope_2_counts_a_half_hour_once_whichever_pair_it_is_stated_by(bench: Bench):
+    register(bench).write_text(UNIT)
+    begin(bench)
+    state(bench, SLOTS_PER_DAY)
+    before = of(bench, bench.clock.now())
+    register(bench).write_text(UNIT.replace("1012345678901", "1012345678902"))
+    state(bench, SLOTS_PER_DAY + 1)
+    after = of(bench, bench.clock.now())
+    assert (after.scope2, after.scope2.parts) == (before.scope2, SLOTS_PER_DAY)
+    assert after.scope2.location_kg > 0
+
+
 def test_other_sites_and_days_are_left_out(bench: Bench):
     begin(bench)
     state(bench, SLOTS_PER_DAY)
