@@ -66,28 +66,6 @@ class Scope2:
 
 
 @dataclass(frozen=True, slots=True)
-class Hardware:
-    """Embodied emissions of reserved hardware: TE in grams over a lifetime EL, of which TiR hours were reserved.
-
-    :param reserved_share: RR/ToR, the part of its resources that was reserved.
-    """
-
-    embodied_g: Decimal
-    lifetime_h: Decimal
-    reserved_h: Decimal
-    reserved_share: Decimal
-
-    def __post_init__(self) -> None:
-        if self.lifetime_h <= 0 or not 0 <= self.reserved_share <= 1 or min(self.embodied_g, self.reserved_h) < 0:
-            raise ValueError("hardware needs a lifetime above 0 h, a share from 0 to 1 and no negative figure")
-
-    @property
-    def share_g(self) -> Decimal:
-        """M: TE times TiR/EL times RR/ToR."""
-        return self.embodied_g * (self.reserved_h / self.lifetime_h) * self.reserved_share
-
-
-@dataclass(frozen=True, slots=True)
 class FunctionalUnit:
     """R: what is counted, such as ``GPU hour``, and how many."""
 
@@ -101,21 +79,15 @@ class FunctionalUnit:
 
 @dataclass(frozen=True, slots=True)
 class SoftwareCarbonIntensity:
-    """(O + M) per R; ``operational_g`` is energy at the meter times intensity by location, certificates left out."""
+    """What is known of (O + M) per R: ``operational_g`` is O, energy at the meter times intensity by location.
+
+    Certificates are left out, as the standard has it. M, the carbon embodied in hardware, is not known here.
+    """
 
     operational_g: Decimal
-    embodied_g: Decimal
     unit: FunctionalUnit
 
-    @property
-    def g_per_unit(self) -> Decimal:
-        """gCO2 for each functional unit."""
-        return (self.operational_g + self.embodied_g) / self.unit.count
-
     @classmethod
-    def of(
-        cls, consumptions: Iterable[Consumption], hardware: Iterable[Hardware], unit: FunctionalUnit
-    ) -> SoftwareCarbonIntensity:
-        """Of the energy and the hardware that made ``unit``."""
-        operational = sum((each.kwh * each.location.g_per_kwh for each in consumptions), Decimal(0))
-        return cls(operational, sum((each.share_g for each in hardware), Decimal(0)), unit)
+    def of(cls, consumptions: Iterable[Consumption], unit: FunctionalUnit) -> SoftwareCarbonIntensity:
+        """Of the energy that made ``unit``."""
+        return cls(sum((each.kwh * each.location.g_per_kwh for each in consumptions), Decimal(0)), unit)

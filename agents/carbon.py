@@ -232,7 +232,7 @@ def _sci(claim: CarbonClaim) -> SciBody | None:
     drawn = _consumptions(claim)
     if drawn is None:
         return None
-    found = SoftwareCarbonIntensity.of(drawn, (), FunctionalUnit(JOB, Decimal(1)))
+    found = SoftwareCarbonIntensity.of(drawn, FunctionalUnit(JOB, Decimal(1)))
     return SciBody(
         functional_unit=found.unit.name,
         units=dec(found.unit.count, 0),

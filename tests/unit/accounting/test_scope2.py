@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from accounting.certificates import Certificate, CertificateLedger, whole_wh
-from accounting.scope2 import Consumption, FunctionalUnit, Hardware, Scope2, SoftwareCarbonIntensity
+from accounting.scope2 import Consumption, FunctionalUnit, Scope2, SoftwareCarbonIntensity
 from core.errors import Conflict
 from core.slots import SLOT
 from tests.unit.accounting.samples import at
@@ -105,20 +105,12 @@ def test_no_more_is_matched_than_was_drawn():
         Consumption(Decimal(1), grid(200), matched_wh=1001)
 
 
-def test_sci_is_operational_and_embodied_carbon_for_each_unit():
-    hardware = Hardware(Decimal(3_000_000), Decimal(40_000), Decimal(4), Decimal("0.5"))
-    sci = SoftwareCarbonIntensity.of(
-        [Consumption(Decimal(10), grid(200), matched_wh=10_000)], [hardware], FunctionalUnit("GPU hour", Decimal(4))
-    )
-    assert (hardware.share_g, sci.operational_g, sci.g_per_unit) == (150, 2000, Decimal("537.5"))
+def test_sci_is_by_location_whatever_certificates_say():
+    drawn = Consumption(Decimal(10), grid(200), matched_wh=10_000)
+    assert SoftwareCarbonIntensity.of([drawn], FunctionalUnit("GPU hour", Decimal(4))).operational_g == 2000
 
 
 @pytest.mark.parametrize(("name", "count"), [("", 1), ("GPU hour", 0)])
 def test_a_functional_unit_is_stated(name, count):
     with pytest.raises(ValueError, match="functional unit"):
         FunctionalUnit(name, Decimal(count))
-
-
-def test_hardware_that_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="lifetime above 0"):
-        Hardware(Decimal(1), Decimal(0), Decimal(1), Decimal(1))
