@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,13 +14,22 @@ from loguru import logger
 from accounting.bl01 import Bl01, Trigger
 from accounting.flows import FlowRecord, FlowState
 from accounting.gaming import WindowTest, window_test
-from accounting.metering_points import gsp_group_of
+from accounting.metering_points import MeteringPoint, gsp_group_of
 from accounting.placebo import Accuracy, placebo
 from accounting.runs import PeriodKey, Run, Statement, restate
 from accounting.settlement_days import SettlementDay
 from accounting.working_days import WorkingDays
 from agents.energy.agent import EnergyAgent
-from agents.settlement.bodies import PeriodFigures, Place, figures_of, key_of, period_body, restated, statement_of
+from agents.settlement.bodies import (
+    PeriodFigures,
+    Place,
+    figures_of,
+    key_of,
+    period_body,
+    restated,
+    statement_of,
+    withdrawn,
+)
 from agents.settlement.claimed import KIND
 from agents.settlement.inventory import Inventory, Looked
 from agents.settlement.metered import Metered, MeteredSite
@@ -127,12 +136,15 @@ class Settlement:
         first = days[0] - timedelta(days=look_back)
         metered = self._metered.between(sites, first, days[-1])
         working, held = _working_days(register, first, days[-1]), self._recall(days[0])
+        of_day = _by_day(held.values())
         for day in map(SettlementDay, days):
             for site in sites:
                 of_site = metered[site.site_id]
                 if self._changed(site, day, of_site, register, looked):
                     scope2 = self._scope2(site, day, of_site, register, looked, held)
-                    for body in self._of_site(site, day, of_site, working, register, scope2, now):
+                    new = self._of_site(site, day, of_site, working, register, scope2, now)
+                    old = self._of_other_pairs(register.points(site.site_id), of_day.get((site.site_id, day.date), ()))
+                    for body in (*old, *new):
                         for version in _version(body, held):
                             self._inventory.note(version)
                             yield version
@@ -157,6 +169,13 @@ class Settlement:
             self._rested_on = None
             del self._seen[site.site_id, day.date]
         return found
+
+    def _of_other_pairs(
+        self, points: Sequence[MeteringPoint], stated: Sequence[Statement]
+    ) -> Iterator[SettlementPeriodBody]:
+        """What was stated of a site's day by pairs that it has no more, withdrawn: no half-hour is stated twice."""
+        pairs = {self._msid_commit(point.pair) for point in points} or {""}
+        return (withdrawn(each) for each in stated if each.key.pair not in pairs)
 
     def _moved(self, register: Register, sites: Sequence[Site], days: Sequence[date], looked: Looked) -> bool:
         """Whether anything that these days rest on is another than at the last look, or ages, as flows do."""
@@ -211,6 +230,14 @@ class Settlement:
         parameters = facts.register.body
         figures = _figures(facts, start, facts.register.activation(facts.place.site_id, start))
         return period_body(facts.place, figures, parameters.bl01, parameters.compensation, self._msid_commit)
+
+
+def _by_day(stated: Iterable[Statement]) -> dict[tuple[str, date], list[Statement]]:
+    """Statements in force by site and settlement date."""
+    found: dict[tuple[str, date], list[Statement]] = {}
+    for each in stated:
+        found.setdefault((each.key.site_id, each.key.settlement_date), []).append(each)
+    return found
 
 
 def _version(body: SettlementPeriodBody, held: Mapping[PeriodKey, Statement]) -> Iterator[SettlementPeriodBody]:

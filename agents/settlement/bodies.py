@@ -34,6 +34,12 @@ Commit = Callable[[str], str]
 VERSIONING = ("run", "revision", "supersedes_seq")
 """fields that say which version of a period a record is, and nothing about the period"""
 
+UNSAID = (
+    *("ub_mwh", "ida_mwh", "baseline_mwh", "metered_mwh", "deviation_mwh", "expected_mwh"),
+    *("trigger", "scrp_gbp_mwh", "comp", "accuracy", "window_test", "scope2"),
+)
+"""figures that a statement which was withdrawn has no more"""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -115,6 +121,12 @@ def restated(body: SettlementPeriodBody, run: Run | None, version: Restatement) 
     """The same figures as another version of the period."""
     said = {"revision": version.revision, "supersedes_seq": version.supersedes_seq}
     return body.model_copy(update={**said, "run": run.name if run is not None else None})
+
+
+def withdrawn(held: Statement) -> SettlementPeriodBody:
+    """The first statement of a half-hour of which ``held`` is in force, as one that says nothing any more."""
+    unsaid = {**dict.fromkeys(UNSAID), "withdrawn": True, "run": None, "revision": 0, "supersedes_seq": None}
+    return SettlementPeriodBody.model_validate({**held.figures, **unsaid, "ida_applied": False, "flows": []})
 
 
 def figures_of(body: Mapping[str, Any]) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -39,8 +38,6 @@ class Claimed:
         if not self._loaded:
             return
         key, scope2 = key_of(body), body.get("scope2")
-        if key.pair:
-            self._of.pop(replace(key, pair=""), None)
         self._of.pop(key, None)
         if scope2 is not None and scope2["certificates"]:
             self._of[key] = tuple(each["gc_id"] for each in scope2["certificates"])

@@ -98,7 +98,7 @@ def day_statement(
     """
     settlement_day = SettlementDay(day)
     records = _records(log, site_id, settlement_day)
-    stated = _without_doubles(as_of(records, instant))
+    stated = {key: each for key, each in as_of(records, instant).items() if not each.figures.get("withdrawn")}
     periods = tuple(stated[key] for key in sorted(stated))
     found = {key.settlement_period for key in stated}
     return DayStatement(
@@ -119,12 +119,6 @@ def _records(log: AuditLog, site_id: str, day: SettlementDay) -> Sequence[Statem
     """Every version of the day, in order."""
     found = log.matching(kind=KIND, site_id=site_id, settlement_date=day.date.isoformat())
     return [statement_of(record.seq, record.recorded_at, record.body) for record in found]
-
-
-def _without_doubles(stated: Mapping[PeriodKey, Statement]) -> dict[PeriodKey, Statement]:
-    """A period that was stated for the whole site, before its pairs were known, counts by its pairs alone."""
-    by_pair = {key.settlement_period for key in stated if key.pair}
-    return {key: each for key, each in stated.items() if key.pair or key.settlement_period not in by_pair}
 
 
 def _seq(statement: Statement) -> int:

@@ -88,6 +88,7 @@ class SettlementPeriodBody(Body):
 
     Null is unknown. ``bmu``, ``lead_party`` and the pair are null for a site that trades through no BM unit, and
     ``run`` where no settlement run is claimed. A restatement is a record of its own that names the one it supersedes.
+    One that is ``withdrawn`` says nothing any more: the site's pairs have changed, and other records state the period.
     ``ub_mwh`` and ``ida_mwh`` are stated whether they apply or not. ``scope2`` is null where energy or intensity is
     unknown. Where ``data_kinds`` has ``simulated``, no meter stands behind the figures.
     """
@@ -125,6 +126,7 @@ class SettlementPeriodBody(Body):
     accuracy: AccuracyBody | None
     window_test: WindowTestBody | None
     scope2: PeriodScope2Body | None = None
+    withdrawn: bool = False
     data_kinds: list[str]
 
 
