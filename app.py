@@ -117,9 +117,10 @@ def _parties(settings: Settings, clock: Clock, store: Repositories, log: AuditLo
     zones = tuple(dict.fromkeys(site.zone for site in store.sites.all()))
     enabled = enabled_zones(settings, tuple(ZONES))
     sites = SiteAgent(clock, store.sites, settings.seed, enabled, settings.retrain_hours)
+    energy = build_energy(settings, clock, store.vintages, store.scores, zones)
     return Parties(
         clock=clock,
-        energy=build_energy(settings, clock, store.vintages, store.scores, zones),
+        energy=energy,
         sites=sites,
         jobs=JobAgent(clock=clock, jobs=store.jobs, sites=store.sites, commands_enabled=settings.commands_enabled),
         arrivals=ArrivalForecaster(store.jobs),
@@ -128,7 +129,7 @@ def _parties(settings: Settings, clock: Clock, store: Repositories, log: AuditLo
         ticks=store.ticks,
         vintages=store.vintages,
         scores=store.scores,
-        settlement=Settlement(Metered(sites, store.readings, store.ledger), log, settings.settlement_file),
+        settlement=Settlement(Metered(sites, store.readings, store.ledger), energy, log, settings.settlement_file),
         log=log,
         solver=solver,
     )

@@ -48,6 +48,11 @@ class _Mass:
         return self.kg - self.u95_kg, self.kg + self.u95_kg
 
     @classmethod
+    def within(cls, kg: Decimal, low_kg: Decimal, high_kg: Decimal) -> Self:
+        """A mass with the ends of its central 95 % interval, as records have it."""
+        return cls(kg, (high_kg - low_kg) / 2 / NINETY_FIVE)
+
+    @classmethod
     def total(cls, parts: Iterable[Self]) -> Self:
         """The sum of masses of this account."""
         given = list(parts)

@@ -6,10 +6,10 @@ It may be negative. Rebound counts: a claim must hold every half-hour of either 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from enum import IntEnum
 from typing import Generic, Literal, TypeVar
 
@@ -18,7 +18,6 @@ from core.errors import Conflict
 from core.series import Kind
 
 TOLERANCE_KW = Decimal("1e-6")
-TENTH = Decimal("0.1")
 Mass = TypeVar("Mass", Attributional, Consequential)
 
 
@@ -92,17 +91,6 @@ class Saving(Generic[Mass]):
         """Share of the baseline; None without one."""
         return None if self.of is None or self.of.kg == 0 else 100 * self.saved.kg / abs(self.of.kg)
 
-    def headline(self) -> str:
-        """The saving as it may be shown: with interval, baseline policy and claim level."""
-        low, high = (_tenths(end) for end in self.saved.interval_kg)
-        share = "" if self.percent is None else f" ({_tenths(self.percent)} %)"
-        figures = f"{_tenths(self.saved.kg)} kg{share}, 95 % {low} to {high} kg"
-        return f"{figures}, against {self.against.policy}, {self.level.label}"
-
-
-def _tenths(figure: Decimal) -> Decimal:
-    return figure.quantize(TENTH, rounding=ROUND_HALF_EVEN) + Decimal(0)
-
 
 def level_of(period: PeriodCarbon) -> ClaimLevel:
     """Forecast until energy is metered and the intensity has turned out; settled when both are the last word."""
@@ -165,28 +153,80 @@ class CarbonClaim:
         return Saving(against=self.baseline, level=self.level, saved=Consequential.total(parts), of=None)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedClaim:
+    """A claim as a record has it.
+
+    :param subject: the job whose course was changed.
+    :param halves: sites and starts of the half-hours of either course.
+    :param by_forecast: attributional by forecast; ``attributional`` is by outturn. None where not known.
+    """
+
+    subject: str
+    policy: str
+    level: ClaimLevel
+    halves: frozenset[tuple[str, datetime]]
+    by_forecast: Attributional | None
+    attributional: Attributional | None
+    consequential: Consequential | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTotal(Generic[Mass]):
+    """A sum of claims by one account: ``unknown`` of the ``parts`` had no figure and are not in it.
+
+    :param saved: None where no claim has a figure.
+    :param level: that of the weakest claim in the sum.
+    """
+
+    saved: Mass | None
+    level: ClaimLevel
+    parts: int
+    unknown: int
+
+
 class ClaimBook:
     """The claims of one level of account, all jobs or all sites, in which no kWh is claimed twice."""
 
     def __init__(self) -> None:
         self._held: set[tuple[str, str, datetime]] = set()
-        self._claims: list[CarbonClaim] = []
+        self._claims: list[RecordedClaim] = []
 
-    def add(self, claim: CarbonClaim) -> None:
+    def add(self, claim: RecordedClaim) -> None:
         """Enter a claim; :class:`Conflict` when one of its half-hours of that subject is claimed already."""
-        keys = [(claim.subject, period.site_id, period.sp_start) for period in claim.periods]
-        if twice := next((key for key in keys if key in self._held), None):
-            raise Conflict(f"{twice[0]} has claimed its kWh of {twice[2]:%Y-%m-%d %H:%M}Z at {twice[1]} already")
-        self._held.update(keys)
+        keys = {(claim.subject, *half) for half in claim.halves}
+        if twice := min(keys & self._held, default=None):
+            raise Conflict(
+                f"{twice[0]} has claimed its kWh of {twice[2]:%Y-%m-%d %H:%M}Z at {twice[1]} already",
+                remedy="Count one of its records; a claim that was wrong is corrected by a record of its own.",
+            )
+        self._held |= keys
         self._claims.append(claim)
 
-    def saved_kg(self) -> Decimal | None:
-        """Sum of what was claimed attributionally, which is that of all records; None where a figure is unknown."""
-        return sum_of(period for claim in self._claims for period in claim.periods)
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The baseline policies that were claimed against."""
+        return tuple(sorted({claim.policy for claim in self._claims}))
+
+    def by_forecast(self) -> AccountTotal[Attributional]:
+        """Sum of the attributional savings by forecast, which stay forecasts."""
+        found = [(claim.by_forecast, ClaimLevel.FORECAST) for claim in self._claims]
+        return _total(Attributional, found)
+
+    def attributional(self) -> AccountTotal[Attributional]:
+        """Sum of the attributional savings by outturn."""
+        return _total(Attributional, [(claim.attributional, claim.level) for claim in self._claims])
+
+    def consequential(self) -> AccountTotal[Consequential]:
+        """Sum of the consequential savings."""
+        return _total(Consequential, [(claim.consequential, claim.level) for claim in self._claims])
 
 
-def sum_of(periods: Iterable[PeriodCarbon]) -> Decimal | None:
-    """kg saved over half-hours, attributional; None where one has no intensity."""
-    parts = [None if period.average is None else period.saved(period.average).kg for period in periods]
-    known = [part for part in parts if part is not None]
-    return None if len(known) < len(parts) else sum(known, Decimal(0))
+def _total(account: type[Mass], claims: Sequence[tuple[Mass | None, ClaimLevel]]) -> AccountTotal[Mass]:
+    known = [(mass, level) for mass, level in claims if mass is not None]
+    return AccountTotal(
+        account.total(mass for mass, _ in known) if known else None,
+        min((level for _, level in known), default=ClaimLevel.FORECAST),
+        len(claims),
+        len(claims) - len(known),
+    )

@@ -24,13 +24,6 @@ class EnergyUse:
     checkpoint_kwh: Decimal
     overhead_kwh: Decimal
 
-    @classmethod
-    def at(cls, pue: Decimal, it_kwh: Decimal, idle_kwh: Decimal = ZERO, checkpoint_kwh: Decimal = ZERO) -> EnergyUse:
-        """With the overhead of a power usage effectiveness of at least 1."""
-        if pue < 1 or min(it_kwh, idle_kwh, checkpoint_kwh) < 0:
-            raise ValueError(f"PUE {pue} must be at least 1 and {it_kwh}, {idle_kwh}, {checkpoint_kwh} kWh at least 0")
-        return cls(it_kwh, idle_kwh, checkpoint_kwh, (it_kwh + idle_kwh + checkpoint_kwh) * (pue - 1))
-
     def __add__(self, other: EnergyUse) -> EnergyUse:
         return EnergyUse(
             self.it_kwh + other.it_kwh,

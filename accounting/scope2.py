@@ -18,13 +18,13 @@ class Consumption:
     """A half-hour's import and what is known of it.
 
     :param location: average intensity of its grid.
-    :param residual: intensity of what is left after certificates, by the market; None where none is published.
+    :param residual_g_per_kwh: intensity of what certificates leave of its market; None where nobody gave it.
     :param matched_wh: Wh for which certificates are claimed.
     """
 
     kwh: Decimal
     location: Intensity
-    residual: Intensity | None = None
+    residual_g_per_kwh: Decimal | None = None
     matched_wh: int = 0
 
     def __post_init__(self) -> None:
@@ -35,6 +35,12 @@ class Consumption:
     def unmatched_kwh(self) -> Decimal:
         """kWh without a certificate."""
         return self.kwh - self.matched_wh / WH_PER_KWH
+
+    @property
+    def market_g(self) -> Decimal:
+        """Grams by market: none with a certificate, the rest by residual mix or, without one, by the grid's average."""
+        rest = self.location.g_per_kwh if self.residual_g_per_kwh is None else self.residual_g_per_kwh
+        return self.unmatched_kwh * rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +60,9 @@ class Scope2:
         """Sum half-hours."""
         given = list(consumptions)
         location = sum((each.kwh * each.location.g_per_kwh for each in given), Decimal(0))
-        market = sum((each.unmatched_kwh * (each.residual or each.location).g_per_kwh for each in given), Decimal(0))
-        lacking = sum(each.residual is None and each.unmatched_kwh > 0 for each in given)
+        market = sum((each.market_g for each in given), Decimal(0))
+        lacking = sum(each.residual_g_per_kwh is None and each.unmatched_kwh > 0 for each in given)
         return cls(location / GRAMS_PER_KG, market / GRAMS_PER_KG, lacking)
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """Embodied emissions of reserved hardware: TE in grams over a lifetime EL, of which TiR hours were reserved.
-
-    :param reserved_share: RR/ToR, the part of its resources that was reserved.
-    """
-
-    embodied_g: Decimal
-    lifetime_h: Decimal
-    reserved_h: Decimal
-    reserved_share: Decimal
-
-    def __post_init__(self) -> None:
-        if self.lifetime_h <= 0 or not 0 <= self.reserved_share <= 1 or min(self.embodied_g, self.reserved_h) < 0:
-            raise ValueError("hardware needs a lifetime above 0 h, a share from 0 to 1 and no negative figure")
-
-    @property
-    def share_g(self) -> Decimal:
-        """M: TE times TiR/EL times RR/ToR."""
-        return self.embodied_g * (self.reserved_h / self.lifetime_h) * self.reserved_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +79,15 @@ class FunctionalUnit:
 
 @dataclass(frozen=True, slots=True)
 class SoftwareCarbonIntensity:
-    """(O + M) per R; ``operational_g`` is energy at the meter times intensity by location, certificates left out."""
+    """What is known of (O + M) per R: ``operational_g`` is O, energy at the meter times intensity by location.
+
+    Certificates are left out, as the standard has it. M, the carbon embodied in hardware, is not known here.
+    """
 
     operational_g: Decimal
-    embodied_g: Decimal
     unit: FunctionalUnit
 
-    @property
-    def g_per_unit(self) -> Decimal:
-        """gCO2 for each functional unit."""
-        return (self.operational_g + self.embodied_g) / self.unit.count
-
     @classmethod
-    def of(
-        cls, consumptions: Iterable[Consumption], hardware: Iterable[Hardware], unit: FunctionalUnit
-    ) -> SoftwareCarbonIntensity:
-        """Of the energy and the hardware that made ``unit``."""
-        operational = sum((each.kwh * each.location.g_per_kwh for each in consumptions), Decimal(0))
-        return cls(operational, sum((each.share_g for each in hardware), Decimal(0)), unit)
+    def of(cls, consumptions: Iterable[Consumption], unit: FunctionalUnit) -> SoftwareCarbonIntensity:
+        """Of the energy that made ``unit``."""
+        return cls(sum((each.kwh * each.location.g_per_kwh for each in consumptions), Decimal(0)), unit)

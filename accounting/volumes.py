@@ -78,47 +78,7 @@ class Total:
 
     @classmethod
     def of(cls, figures: Iterable[Decimal | None]) -> Total:
-        """Add up: pairs to a BM unit, periods to a day."""
+        """Add up what pairs and periods have: pairs to a BM unit, periods to a day."""
         given = list(figures)
         known = [recorded(figure) for figure in given if figure is not None]
         return cls(recorded(sum(known, Decimal(0))), len(given), len(given) - len(known))
-
-
-@dataclass(frozen=True, slots=True)
-class UnitVolumes:
-    """One BM unit in one settlement period: the sums of its pairs."""
-
-    expected: Total
-    """Settlement Expected Volume: baselined and submitted pairs together"""
-    delivered: Total
-    """BM Unit Deviation Volume"""
-
-    @classmethod
-    def of(cls, pairs: Iterable[PairVolume]) -> UnitVolumes:
-        """Sum the pairs of the unit."""
-        given = list(pairs)
-        return cls(Total.of(pair.expected_mwh for pair in given), Total.of(pair.deviation_mwh for pair in given))
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """What IT energy and PUE explain of a meter's reading, both in kWh."""
-
-    explained_kwh: Decimal
-    meter_kwh: Decimal
-    tolerance: Decimal
-
-    @property
-    def difference_kwh(self) -> Decimal:
-        """Meter less explained."""
-        return self.meter_kwh - self.explained_kwh
-
-    @property
-    def reconciles(self) -> bool:
-        """Whether the difference is within ``tolerance``, a share of the reading."""
-        return abs(self.difference_kwh) <= self.tolerance * abs(self.meter_kwh)
-
-
-def reconcile(it_kwh: Decimal, pue: Decimal, meter_kwh: Decimal, tolerance: Decimal) -> Reconciliation:
-    """Compare IT energy times PUE with what the meter counted."""
-    return Reconciliation(it_kwh * pue, meter_kwh, tolerance)

@@ -214,7 +214,7 @@ def _consumptions(claim: CarbonClaim) -> list[Consumption] | None:
 
 
 def _scope2(claim: CarbonClaim) -> Scope2Body | None:
-    """By both methods; nobody has given certificates for it."""
+    """By both methods, without certificates: those are claimed for the half-hours of a site, and once."""
     drawn = _consumptions(claim)
     if drawn is None:
         return None
@@ -233,7 +233,7 @@ def _sci(claim: CarbonClaim) -> SciBody | None:
     drawn = _consumptions(claim)
     if drawn is None:
         return None
-    found = SoftwareCarbonIntensity.of(drawn, (), FunctionalUnit(JOB, Decimal(1)))
+    found = SoftwareCarbonIntensity.of(drawn, FunctionalUnit(JOB, Decimal(1)))
     return SciBody(
         functional_unit=found.unit.name,
         units=dec(found.unit.count, 0),

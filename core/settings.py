@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     seed: int = Field(20230301, ge=0, description="seed of every simulation and of the planner")
     sites_file: Path | None = Field(None, description="TOML file of sites; default: the 13 built in")
     settlement_file: Path | None = Field(
-        None, description="TOML file of BM units, MSID pairs and activations; without one no site has any"
+        None, description="TOML file of BM units, MSID pairs, activations and certificates; without one no site has any"
     )
     secret_key: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)), description="signs form tokens; default: a new one"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
+from accounting.claims import AccountTotal
 from accounting.working_days import WorkingDays
-from agents.settlement.statement import KIND, DayStatement, day_statement
+from agents.settlement.claimed import KIND
+from agents.settlement.claims import DayClaims
+from agents.settlement.statement import DayStatement, day_statement
+from audit.fields import dec
 from audit.log import AuditLog
 from audit.record import Record
 from core.errors import NotFound
@@ -52,3 +57,32 @@ def claims(log: AuditLog, site_id: str, day: date, instant: datetime) -> list[Re
     """Deliveries of the day at the site that make a claim about carbon, recorded by ``instant``."""
     found = log.matching(kind="delivery", site_id=site_id, settlement_date=day.isoformat())
     return [record for record in found if record.body.get("carbon") and record.recorded_at <= instant]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A sum of claims by one account as text, to six decimals; null where no claim has a figure."""
+
+    saved_kg: str | None
+    low_kg: str | None
+    high_kg: str | None
+    claim_level: str
+    parts: int
+    unknown: int
+
+
+def accounts(found: DayClaims) -> dict[str, Account]:
+    """The sums of a day's claims, by the names that the accounts have in records."""
+    book = found.book
+    return {
+        "attributional_forecast": _account(book.by_forecast()),
+        "attributional": _account(book.attributional()),
+        "consequential": _account(book.consequential()),
+    }
+
+
+def _account(total: AccountTotal[Any]) -> Account:
+    saved = total.saved
+    low, high = (None, None) if saved is None else (dec(end, 6) for end in saved.interval_kg)
+    kg = None if saved is None else dec(saved.kg, 6)
+    return Account(kg, low, high, total.level.label, total.parts, total.unknown)

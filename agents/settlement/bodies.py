@@ -21,6 +21,7 @@ from audit.bodies.settlement import (
     AccuracyBody,
     CompensationBody,
     FlowBody,
+    PeriodScope2Body,
     SettlementPeriodBody,
     WindowTestBody,
 )
@@ -32,6 +33,12 @@ Commit = Callable[[str], str]
 """A salted commitment to an identifier, such as :meth:`audit.log.AuditLog.commit`."""
 VERSIONING = ("run", "revision", "supersedes_seq")
 """fields that say which version of a period a record is, and nothing about the period"""
+
+UNSAID = (
+    *("ub_mwh", "ida_mwh", "baseline_mwh", "metered_mwh", "deviation_mwh", "expected_mwh"),
+    *("trigger", "scrp_gbp_mwh", "comp", "accuracy", "window_test", "scope2"),
+)
+"""figures that a statement which was withdrawn has no more"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class PeriodFigures:
     flows: tuple[FlowRecord, ...] = ()
     accuracy: Accuracy | None = None
     window_test: WindowTest | None = None
+    scope2: PeriodScope2Body | None = None
 
 
 def period_body(
@@ -103,6 +111,7 @@ def period_body(
             "flows": [_flow(flow) for flow in figures.flows],
             "accuracy": _accuracy(figures.accuracy),
             "window_test": _window_test(figures.window_test),
+            "scope2": figures.scope2,
             "data_kinds": [kind.label for kind in sorted(figures.kinds)],
         }
     )
@@ -112,6 +121,12 @@ def restated(body: SettlementPeriodBody, run: Run | None, version: Restatement) 
     """The same figures as another version of the period."""
     said = {"revision": version.revision, "supersedes_seq": version.supersedes_seq}
     return body.model_copy(update={**said, "run": run.name if run is not None else None})
+
+
+def withdrawn(held: Statement) -> SettlementPeriodBody:
+    """The first statement of a half-hour of which ``held`` is in force, as one that says nothing any more."""
+    unsaid = {**dict.fromkeys(UNSAID), "withdrawn": True, "run": None, "revision": 0, "supersedes_seq": None}
+    return SettlementPeriodBody.model_validate({**held.figures, **unsaid, "ida_applied": False, "flows": []})
 
 
 def figures_of(body: Mapping[str, Any]) -> dict[str, object]:

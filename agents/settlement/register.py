@@ -1,4 +1,4 @@
-"""The operator's settlement file: BM units, activations, compensation, calendars. Nothing of it is ever made up.
+"""The operator's settlement file: BM units, activations, certificates, calendars. Nothing of it is ever made up.
 
 It is read anew whenever settlement looks at it, so that flows and activations noted later restate their periods.
 """
@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from accounting.bl01 import Bl01Parameters, Trigger
+from accounting.certificates import Certificate
 from accounting.compensation import CompensationScheme
 from accounting.flows import FLOWS, FlowRecord, FlowState
-from accounting.metering_points import BalancingUnit
+from accounting.metering_points import BalancingUnit, MeteringPoint
 from accounting.runs import RunCalendar
 from accounting.working_days import WorkingDays
 from core.errors import InputError
@@ -93,12 +95,23 @@ class RegisterBody(_Part):
     runs: RunCalendar | None = None
     bl01: Bl01Parameters = Bl01Parameters()
     bank_holidays: frozenset[date] = Field(frozenset(), description="those that were proclaimed for once")
+    certificate: tuple[Certificate, ...] = ()
+    residual_mix: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(
+        default_factory=dict, description="gCO2/kWh of what certificates leave, by grid zone"
+    )
 
     @model_validator(mode="after")
     def _one_unit_a_site(self) -> Self:
         sites = [unit.site_id for unit in self.unit]
         if len(set(sites)) < len(sites):
             raise ValueError("a site has two units")
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_once(self) -> Self:
+        counts = Counter(certificate.gc_id for certificate in self.certificate)
+        if twice := [gc_id for gc_id, count in counts.items() if count > 1]:
+            raise ValueError(f"certificate {twice[0]} is listed twice")
         return self
 
 
@@ -113,6 +126,11 @@ class Register:
         """The BM unit of a site; None where it has none."""
         return next((unit for unit in self.body.unit if unit.site_id == site_id), None)
 
+    def points(self, site_id: str) -> tuple[MeteringPoint, ...]:
+        """The MSID pairs of a site's BM unit; none where it has no unit."""
+        unit = self.unit(site_id)
+        return () if unit is None else unit.points
+
     def activation(self, site_id: str, sp_start: datetime) -> Activation | None:
         """The activation that a period belongs to, if any."""
         return next((each for each in self.body.activation if each.covers(site_id, sp_start)), None)
@@ -120,6 +138,11 @@ class Register:
     def event_days(self, site_id: str) -> frozenset[date]:
         """The days on which a site was activated."""
         return frozenset(each.settlement_date for each in self.body.activation if each.site_id == site_id)
+
+    def certificates(self, site_id: str, day: date) -> list[Certificate]:
+        """Those for a site's settlement day, in the order in which they are claimed: by start, then by number."""
+        found = [each for each in self.body.certificate if (each.site_id, each.settlement_date) == (site_id, day)]
+        return sorted(found, key=lambda each: (each.start, each.gc_id))
 
 
 def read_register(path: Path | None) -> Register:

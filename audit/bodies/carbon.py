@@ -50,7 +50,11 @@ class IntensityBody(Body):
 
 
 class Scope2Body(Body):
-    """kg by both methods of the GHG Protocol; ``without_residual_mix`` half-hours had to use the grid's average."""
+    """kg of one job by both methods of the GHG Protocol, before certificates: its share of what its site draws.
+
+    Certificates are claimed for half-hours of a site, in ``settlement_period``, and by no job, so ``gc_ids`` is empty;
+    ``without_residual_mix`` half-hours had to use the grid's average.
+    """
 
     location_kg: Dec
     market_kg: Dec

@@ -54,13 +54,43 @@ class WindowTestBody(Body):
     flagged: bool
 
 
+class CertificateBody(Body):
+    """A certificate and how much of the half-hour's import it covers; ``storage`` when it came out of a store."""
+
+    gc_id: str
+    issuer: str
+    storage: bool
+    matched_wh: int = Field(ge=1)
+
+
+class PeriodScope2Body(Body):
+    """Scope 2 of a site's half-hour by both methods of the GHG Protocol; avoided emissions belong to neither.
+
+    ``location_kg`` is the import times the grid's average, ``g_per_kwh``, of the kind and provider named. ``market_kg``
+    counts nothing for what certificates cover and the residual mix for the rest; where nobody gave one, the grid's
+    average, and ``without_residual_mix`` says that it was used. ``matched_wh`` is the sum of the certificates.
+    """
+
+    import_kwh: Dec
+    g_per_kwh: Dec
+    kind: str
+    provider: str
+    residual_g_per_kwh: Dec | None
+    location_kg: Dec
+    market_kg: Dec
+    certificates: list[CertificateBody]
+    matched_wh: int
+    without_residual_mix: bool
+
+
 class SettlementPeriodBody(Body):
     """A site, or one MSID pair of it, in one settlement period: MWh by the signs of the BSC, to four decimals.
 
     Null is unknown. ``bmu``, ``lead_party`` and the pair are null for a site that trades through no BM unit, and
     ``run`` where no settlement run is claimed. A restatement is a record of its own that names the one it supersedes.
-    ``ub_mwh`` and ``ida_mwh`` are stated whether they apply or not. Where ``data_kinds`` has ``simulated``, no meter
-    stands behind the figures.
+    One that is ``withdrawn`` says nothing any more: the site's pairs have changed, and other records state the period.
+    ``ub_mwh`` and ``ida_mwh`` are stated whether they apply or not. ``scope2`` is null where energy or intensity is
+    unknown. Where ``data_kinds`` has ``simulated``, no meter stands behind the figures.
     """
 
     site_id: str
@@ -95,6 +125,8 @@ class SettlementPeriodBody(Body):
     flows: list[FlowBody]
     accuracy: AccuracyBody | None
     window_test: WindowTestBody | None
+    scope2: PeriodScope2Body | None = None
+    withdrawn: bool = False
     data_kinds: list[str]
 
 

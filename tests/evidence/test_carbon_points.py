@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,28 +13,43 @@ from mypy import api
 from pydantic import ValidationError
 
 from accounting.carbon import Attributional
-from accounting.certificates import Certificate, CertificateLedger
-from accounting.claims import CarbonClaim, ClaimBook, ClaimLevel, FeasibleBaseline, Saving
-from audit.bodies.carbon import CarbonClaimBody
-from core.errors import Conflict
-from core.slots import SLOT
+from accounting.claims import CarbonClaim, ClaimLevel, FeasibleBaseline, Saving
+from agents.settlement.claims import day_claims
+from agents.settlement.register import read_register
+from audit.bodies.carbon import CarbonClaimBody, ShareBody
+from audit.record import Record
+from core.errors import Conflict, InputError
+from core.ledger import Leg
+from core.series import Kind
+from core.slots import SLOTS_PER_DAY
 from tests.evidence.test_worked_example import claim
-from tests.unit.accounting.samples import at
+from tests.house import START, Bench
+from tests.unit.agents.test_carbon import body, row
+from tests.unit.settlement.test_agent import begin, state
+from tests.unit.settlement.test_scope2 import NOON, TWINS, certificate, claimed, in_force, restarted
+from web.statements import Account, accounts, statement
 
-KWH = st.decimals(0, 1000, places=3)
+KWH = st.floats(0, 1000).map(lambda kwh: round(kwh, 3))
 
 
-@given(st.lists(st.tuples(KWH, KWH), min_size=2, max_size=2))
+def delivery(seq, job_id, carbon):
+    return Record(seq, "", "", "delivery", START, {"job_id": job_id, "carbon": carbon.model_dump()}, b"")
+
+
+@given(st.lists(st.tuples(KWH, KWH), min_size=1, max_size=3))
 def test_point_22_the_claim_is_the_sum_of_the_records_rebound_included(energies):
-    whole = claim()
-    periods = [
-        replace(period, baseline_kwh=usual, actual_kwh=drawn)
-        for period, (usual, drawn) in zip(whole.periods, energies, strict=True)
+    records = []
+    for number, (usual, drawn) in enumerate(energies):
+        plan = replace(row(10, g=100.0), delivered_kwh=drawn, carbon_kind=Kind.ESTIMATE)
+        baseline = replace(row(0, Leg.BASELINE), delivered_kwh=usual, carbon_kind=Kind.ESTIMATE)
+        records.append(delivery(number, f"job-{number}", body([plan], [baseline])))
+    told = [record.body["carbon"] for record in records]
+    total = day_claims(records).book.attributional().saved
+    assert total.kg == sum(Decimal(each["attributional"]["saved_kg"]) for each in told)
+    moved = [
+        (each["mwh"], g) for claim in told for name, g in (("displaced", 200), ("rebound", 100)) for each in claim[name]
     ]
-    book = ClaimBook()
-    book.add(replace(whole, periods=tuple(periods)))
-    records = [period.saved_kwh * period.outturn.g_per_kwh / 1000 for period in periods]
-    assert book.saved_kg() == sum(records, Decimal(0))
+    assert abs(total.kg - sum(Decimal(mwh) * g for mwh, g in moved)) < Decimal("0.001")
 
 
 def test_point_22_a_claim_without_its_rebound_is_refused():
@@ -43,18 +59,41 @@ def test_point_22_a_claim_without_its_rebound_is_refused():
 
 
 def test_point_22_no_kwh_is_claimed_twice():
-    book = ClaimBook()
-    book.add(claim())
-    with pytest.raises(Conflict, match="already"):
-        book.add(claim())
+    carbon = body([row(10, g=100.0)], [row(0, Leg.BASELINE)])
+    once, twice = (day_claims([delivery(seq, "job-1", carbon) for seq in range(count)]) for count in (1, 2))
+    assert twice.book.by_forecast() == once.book.by_forecast()
+    assert "claimed its kWh" in twice.refused[1]
 
 
-def test_point_22_no_certificate_is_claimed_twice():
-    ledger, half = CertificateLedger(), ("london", at(36))
-    certificate = Certificate("gc-1", "test", "GB-C", at(36), at(36) + SLOT, 100)
-    ledger.claim(certificate, "GB-C", {half: 100}, {half: Decimal(300)})
-    with pytest.raises(Conflict, match="claimed already"):
-        ledger.claim(certificate, "GB-C", {half: 1}, {half: Decimal(300)})
+def test_point_22_no_certificate_is_claimed_twice(tmp_path):
+    path = tmp_path / "settlement.toml"
+    path.write_text(certificate())
+    bench = Bench.build(tmp_path / "var", sites=TWINS, settlement_file=path)
+    begin(bench)
+    state(bench, SLOTS_PER_DAY)
+    bench.at(10 * SLOTS_PER_DAY)
+    again = restarted(bench)
+    path.write_text(certificate(site_id="leeds", start=NOON + timedelta(days=9)))
+    assert claimed(state(again, 10 * SLOTS_PER_DAY), "leeds") == {}
+    assert in_force(again) == {"gc-1": {"london"}}
+    again.house.close()
+    path.write_text(certificate() + certificate(site_id="leeds"))
+    with pytest.raises(InputError, match="gc-1 is listed twice"):
+        read_register(path)
+
+
+def test_point_22_scope_2_is_stated_by_both_methods_and_no_saving_is_taken_off_it(tmp_path):
+    path = tmp_path / "settlement.toml"
+    path.write_text(certificate())
+    bench = Bench.build(tmp_path / "var", sites=TWINS, settlement_file=path)
+    begin(bench)
+    stated = [each for each in state(bench, SLOTS_PER_DAY) if each["site_id"] == "london"]
+    found = statement(bench.house.log, "london", START.date(), bench.clock.now()).scope2
+    bench.house.close()
+    assert found.location_kg == sum(Decimal(each["scope2"]["location_kg"]) for each in stated)
+    assert found.market_kg == sum(Decimal(each["scope2"]["market_kg"]) for each in stated) < found.location_kg
+    assert [(each.gc_id, each.matched_wh) for each in found.certificates] == [("gc-1", found.matched_wh)]
+    assert {kind for kind, _ in found.sources} == {"simulated"}
 
 
 @pytest.mark.slow
@@ -88,9 +127,12 @@ def test_point_23_the_baseline_has_a_name_and_could_have_been_run():
         FeasibleBaseline("", (draw,))
 
 
-def test_point_23_a_headline_says_all_three():
-    headline = claim().attributional().headline()
-    assert headline == "19.8 kg (13.7 %), 95 % 13.3 to 26.3 kg, against run-at-submission, metered"
+def test_point_23_the_sum_of_a_day_says_all_three():
+    share = ShareBody(saved_kg="19.79", low_kg="13.29", high_kg="26.29", baseline_kg="144.42", saved_percent="13.70")
+    carbon = body([row(10)], [row(0, Leg.BASELINE)]).model_copy(update={"attributional": share})
+    found = day_claims([delivery(1, "job-1", carbon)])
+    assert accounts(found)["attributional"] == Account("19.790000", "13.290000", "26.290000", "forecast", 1, 0)
+    assert found.book.policies == ("run-at-submission",)
 
 
 @pytest.mark.parametrize("field", ["baseline_policy", "claim_level", "baseline_schedule", "rebound"])

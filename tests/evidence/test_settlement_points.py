@@ -5,26 +5,35 @@ from __future__ import annotations
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounting.bl01 import Baseline, Bl01Parameters, Days
 from accounting.flows import FLOWS, RECEIPT, FlowRecord, FlowState
 from accounting.placebo import placebo
 from accounting.runs import PeriodKey, Run, as_of, binding, restate
 from accounting.settlement_days import SettlementDay
-from accounting.volumes import PairVolume, Total, UnitVolumes, from_meter, reconcile, to_meter
+from accounting.volumes import PairVolume, from_meter, to_meter
 from accounting.working_days import WorkingDays
-from agents.settlement.bodies import figures_of, restated, statement_of
+from agents.settlement.bodies import PeriodFigures, Place, figures_of, period_body, restated, statement_of
+from agents.settlement.statement import day_statement
+from audit.record import Record
 from core.errors import Conflict, InputError
-from core.slots import settlement_period
-from tests.evidence.test_worked_example import body
+from core.slots import SLOT, SLOTS_PER_DAY, format_utc, settlement_period
+from tests.evidence.test_worked_example import UNIT, body
+from tests.house import Bench, small_site
 from tests.unit.accounting.samples import EVENT, at, flat, method, put, worked_history
+from tests.unit.settlement.test_agent import state
 
 KWH = st.decimals(0, 10_000, places=3)
 LONG_AGO = EVENT - timedelta(days=61)
 CLOSED = at(34)
+TWO_PAIRS = UNIT.model_copy(
+    update={"points": (*UNIT.points, UNIT.points[0].model_copy(update={"import_msid": "1012345678902"}))}
+)
 
 
 @pytest.mark.parametrize(
@@ -136,16 +145,55 @@ def test_point_20_a_late_notification_is_missed(name):
     assert due.looked_at(CLOSED + timedelta(seconds=1)).state is FlowState.MISSED
 
 
-@given(st.lists(st.lists(st.tuples(KWH, KWH), min_size=1, max_size=4), min_size=1, max_size=8))
+def committed(msid):
+    return sha256(msid.encode()).hexdigest()
+
+
+class Stated:
+    """A log that holds the bodies given and nothing else."""
+
+    def __init__(self, bodies):
+        when = datetime(2026, 10, 21, tzinfo=UTC)
+        self._records = [
+            Record(seq, "", "", "settlement_period", when, each.model_dump(), b"") for seq, each in enumerate(bodies)
+        ]
+
+    def matching(self, **_filters):
+        return iter(self._records)
+
+
+@given(st.lists(st.lists(st.tuples(KWH, KWH), min_size=2, max_size=2), min_size=1, max_size=8))
 def test_point_21_pairs_add_up_to_the_unit_and_periods_to_the_day(periods):
-    pairs = [[PairVolume("B", from_meter(m), from_meter(b)) for m, b in each] for each in periods]
-    units = [UnitVolumes.of(each).delivered for each in pairs]
-    assert all(u.mwh == sum(p.deviation_mwh for p in each) for u, each in zip(units, pairs, strict=True))
-    assert Total.of(unit.mwh for unit in units).mwh == sum(p.deviation_mwh for each in pairs for p in each)
+    bodies = []
+    for number, pairs in enumerate(periods, start=1):
+        for point, (metered, usual) in zip(TWO_PAIRS.points, pairs, strict=True):
+            baseline = Baseline(Days((), (), 10), None, None, False, from_meter(usual))
+            figures = PeriodFigures(at(number), baseline, from_meter(metered), frozenset())
+            place = Place("london", "GB-C", TWO_PAIRS, point)
+            bodies.append(period_body(place, figures, Bl01Parameters(), None, committed))
+    found = day_statement(Stated(bodies), "london", EVENT, CLOSED + timedelta(days=9), None, WorkingDays())
+    for name, total in found.totals.items():
+        assert total.mwh == sum(Decimal(getattr(each, name)) for each in bodies)
+        assert (total.parts, total.unknown) == (2 * len(periods), 0)
 
 
-@given(KWH, st.decimals(1, 2, places=3), st.decimals("-0.009", "0.009", places=4))
-def test_point_21_it_energy_times_pue_reconciles_to_the_meter(it_kwh, pue, error):
-    meter_kwh = it_kwh * pue * (1 + error)
-    assert reconcile(it_kwh, pue, meter_kwh, Decimal("0.01")).reconciles
-    assert not reconcile(it_kwh, pue, meter_kwh * Decimal("1.03") + 1, Decimal("0.01")).reconciles
+def test_point_21_it_energy_times_pue_reconciles_to_the_meter(tmp_path):
+    site = small_site("london", own_load_kw=40.0)
+    bench = Bench.build(tmp_path, sites=(site,))
+    job = bench.submit(power_kw=30)
+    bench.tick()
+    starts = [row.slot_start for row in bench.rows(job)]
+    for start in (*starts, starts[-1] + SLOT):
+        bench.clock.set(start)
+        bench.house.dispatcher.dispatch()
+    own_kwh = {start: Decimal(bench.house.sites.read_meters([site], start, 1)[0][0, 0]) / 2 for start in starts}
+    state(bench, 2 * SLOTS_PER_DAY)
+    records, _ = bench.house.log.records(kind="settlement_period", limit=1000)
+    at_meter = {record.body["sp_start_utc"]: Decimal(record.body["scope2"]["import_kwh"]) for record in records}
+    (delivered,), _ = bench.house.log.records(kind="delivery")
+    bench.house.close()
+    explained = Decimal(delivered.body["it_kwh"]) * Decimal(delivered.body["pue"])
+    metered = sum(at_meter[format_utc(start)] - own_kwh[start] for start in starts)
+    assert explained > 50
+    assert abs(metered - explained) < explained / 1000
+    assert abs(Decimal(delivered.body["site_kwh"]) - explained) < explained / 1000

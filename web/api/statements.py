@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -10,12 +11,13 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
-from agents.settlement.statement import DayStatement
+from agents.settlement.claims import DayClaims, day_claims
+from agents.settlement.statement import DayScope2, DayStatement
 from core.job import Instant
 from web.api.documented import answer
 from web.api.shapes import Query
 from web.services import services_of_request
-from web.statements import claims, statement
+from web.statements import accounts, claims, statement
 
 api = APIBlueprint(
     "api_statements", __name__, abp_tags=[Tag(name="audit", description="Decisions, and the proof of them")]
@@ -65,6 +67,50 @@ class ClaimOut(BaseModel):
     carbon: dict[str, Any]
 
 
+class AccountOut(BaseModel):
+    """A sum of claims by one account with its central 95 % interval; ``unknown`` of its ``parts`` are not in it."""
+
+    saved_kg: str | None = Field(description="negative where emissions rose; null where no claim has a figure")
+    low_kg: str | None
+    high_kg: str | None
+    claim_level: str = Field(description="forecast, metered or settled: that of the weakest claim in the sum")
+    parts: int
+    unknown: int
+
+
+class ClaimedOut(BaseModel):
+    """The claims of a day added up, each account alone; no sum of both means anything."""
+
+    baseline_policies: list[str]
+    attributional_forecast: AccountOut
+    attributional: AccountOut = Field(description="by outturn")
+    consequential: AccountOut
+    refused: dict[int, str] = Field(description="records that count a half-hour of their job again, and are left out")
+
+
+class CertificateOut(BaseModel):
+    """A certificate and how much of the day's import it covers; no certificate is claimed anywhere else."""
+
+    gc_id: str
+    issuer: str
+    storage: bool
+    matched_wh: int
+
+
+class Scope2Out(BaseModel):
+    """Scope 2 by both methods of the GHG Protocol; avoided emissions are no part of either."""
+
+    import_kwh: str
+    location_kg: str
+    market_kg: str
+    matched_wh: int
+    certificates: list[CertificateOut]
+    parts: int
+    unknown: int = Field(description="of the parts: half-hours without metered energy or intensity, not in the sums")
+    without_residual_mix: int = Field(description="half-hours that use the grid's average by market too")
+    sources: list[tuple[str, str]] = Field(description="kind and provider of each intensity; simulated is no real grid")
+
+
 class StatementOut(BaseModel):
     """A site's settlement day; export is positive and import negative, so that turn-down deviates upwards."""
 
@@ -76,7 +122,9 @@ class StatementOut(BaseModel):
     missing: list[int] = Field(description="periods of the day of which nothing was stated")
     totals: dict[str, TotalOut]
     compensation_gbp: str | None = Field(description="indicative, and neither paid nor received by this operator")
+    scope2: Scope2Out
     claims: list[ClaimOut]
+    claimed: ClaimedOut
 
 
 @api.get("/api/statements/<site_id>/<date>", responses={200: StatementOut})
@@ -99,7 +147,9 @@ def show(path: StatementPath, query: StatementQuery) -> Response:
                 for name, total in found.totals.items()
             },
             compensation_gbp=None if found.gbp is None else str(found.gbp),
+            scope2=_scope2(found.scope2),
             claims=[ClaimOut(seq=each.seq, job_id=each.body["job_id"], carbon=each.body["carbon"]) for each in told],
+            claimed=_claimed(day_claims(told)),
         )
     )
 
@@ -119,3 +169,22 @@ def _periods(found: DayStatement) -> list[PeriodOut]:
         )
         for each in found.periods
     ]
+
+
+def _scope2(found: DayScope2) -> Scope2Out:
+    return Scope2Out(
+        import_kwh=str(found.import_kwh),
+        location_kg=str(found.location_kg),
+        market_kg=str(found.market_kg),
+        matched_wh=found.matched_wh,
+        certificates=[CertificateOut(**asdict(each)) for each in found.certificates],
+        parts=found.parts,
+        unknown=found.unknown,
+        without_residual_mix=found.without_residual_mix,
+        sources=list(found.sources),
+    )
+
+
+def _claimed(found: DayClaims) -> ClaimedOut:
+    sums = {name: AccountOut(**asdict(account)) for name, account in accounts(found).items()}
+    return ClaimedOut(baseline_policies=list(found.book.policies), refused=dict(found.refused), **sums)

@@ -78,6 +78,7 @@ def _period(body: Body, names: Names) -> str:
     site = names.get(body["site_id"], body["site_id"])
     mwh = body["deviation_mwh"]
     deviated = "an unknown deviation" if mwh is None else f"a deviation of {mwh.replace('-', MINUS)} MWh"
+    deviated = "withdrawn" if body.get("withdrawn") else deviated
     version = "" if body["supersedes_seq"] is None else f", in place of record {body['supersedes_seq']}"
     return f"Period {body['settlement_period']} of {body['settlement_date']} at {site}: {deviated}{version}"
 

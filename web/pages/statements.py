@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
+from agents.settlement.claims import day_claims
 from agents.settlement.statement import DayStatement
 from core.errors import NotFound
 from web.pages.places import site_names
 from web.services import services_of_request
-from web.statements import claims, stated_days, statement
+from web.statements import accounts, claims, stated_days, statement
 
 MOST_DAYS = 400
 blueprint = Blueprint("statements", __name__, url_prefix="/audit/statements")
@@ -38,12 +39,16 @@ def show(site_id: str, day: str) -> ResponseReturnValue:
     settlement_date, instant = _date(day), _instant(request.args.get("as_of", ""), services.clock.now())
     names = site_names(services)
     found = statement(services.log, site_id, settlement_date, instant)
+    told = claims(services.log, site_id, settlement_date, instant)
+    claimed = day_claims(told)
     return render_template(
         "statement.html",
         section="audit",
         statement=found,
         payments=_payments(found),
-        claims=claims(services.log, site_id, settlement_date, instant),
+        claims=told,
+        claimed=claimed,
+        accounts=accounts(claimed),
         name=names.get(site_id, site_id),
         site_id=site_id,
         as_of=f"{instant:%Y-%m-%dT%H:%M}" if request.args.get("as_of") else "",

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounting.carbon import Attributional
-from accounting.claims import CarbonClaim, ClaimBook, ClaimLevel, Draw, FeasibleBaseline, Saving, level_of
+from accounting.carbon import Attributional, Consequential
+from accounting.claims import (
+    AccountTotal,
+    CarbonClaim,
+    ClaimBook,
+    ClaimLevel,
+    Draw,
+    FeasibleBaseline,
+    RecordedClaim,
+    Saving,
+    level_of,
+)
 from core.errors import Conflict
 from core.series import Kind
 from tests.unit.accounting.samples import at
@@ -48,11 +57,6 @@ def test_a_saving_cannot_be_made_without_baseline_level_or_interval(left_out):
         Saving(**{name: value for name, value in whole.items() if name != left_out})
     with pytest.raises(TypeError, match="a saving needs"):
         Saving(**whole | {left_out: None})
-
-
-def test_a_headline_says_policy_interval_and_level():
-    saving = claim(period(500, 300, sigma=15)).attributional()
-    assert saving.headline() == "40.0 kg (40.0 %), 95 % 34.1 to 45.9 kg, against run-at-submission, metered"
 
 
 def test_a_saving_may_be_negative():
@@ -107,25 +111,58 @@ def test_a_claim_is_as_firm_as_its_weakest_half_hour():
     assert claim(period(500, 300), period(420, 628, sp=6, metered=False)).level is ClaimLevel.FORECAST
 
 
-def test_no_kwh_is_claimed_twice():
+def told(subject="job-1", level=ClaimLevel.METERED, kg=None, rising=None, halves=(36, 6)):
+    """A claim as its record has it: ``kg`` by average intensity, ``rising`` by marginal."""
+    return RecordedClaim(
+        subject=subject,
+        policy="run-at-submission",
+        level=level,
+        halves=frozenset(("london", at(sp)) for sp in halves),
+        by_forecast=Attributional(Decimal(9), Decimal(1)),
+        attributional=None if kg is None else Attributional(Decimal(kg), Decimal(3)),
+        consequential=None if rising is None else Consequential(Decimal(rising), Decimal(4)),
+    )
+
+
+def test_no_half_hour_of_a_job_is_claimed_twice():
     book = ClaimBook()
-    book.add(claim())
-    with pytest.raises(Conflict, match="already"):
-        book.add(claim(period(500, 400)))
-    book.add(claim(subject="job-2"))
-    assert book.saved_kg() == 2 * claim().attributional().saved.kg
+    book.add(told(kg=1))
+    with pytest.raises(Conflict, match="job-1 has claimed its kWh of 2026-10-20 16:30Z at london already"):
+        book.add(told(kg=2, halves=(36, 7)))
+    book.add(told("job-2", kg=4))
+    assert book.attributional().saved == Attributional(Decimal(5), Decimal(18).sqrt())
 
 
-@given(st.lists(st.tuples(KWH, KWH), min_size=1, max_size=12))
-def test_the_claims_are_the_sum_of_their_half_hours(energies):
-    book, periods = ClaimBook(), [period(*each, sp=sp) for sp, each in enumerate(energies, start=1)]
-    for number, each in enumerate(periods):
-        draws = baseline(replace(drawn(), sp_start=each.sp_start))
-        book.add(CarbonClaim(f"job-{number}", draws, (each,)))
-    assert book.saved_kg() == sum((p.saved(p.average).kg for p in periods), Decimal(0))
-
-
-def test_a_figure_unknown_leaves_the_sum_unknown():
+def test_a_sum_is_as_firm_as_its_weakest_claim_and_accounts_stay_apart():
     book = ClaimBook()
-    book.add(claim(period(500, 300, forecast=None, outturn=None)))
-    assert book.saved_kg() is None
+    book.add(told("job-1", ClaimLevel.SETTLED, kg=1, rising=-2))
+    book.add(told("job-2", ClaimLevel.METERED, kg=2))
+    book.add(told("job-3", ClaimLevel.FORECAST))
+    assert (book.attributional().level, book.attributional().parts, book.attributional().unknown) == (
+        ClaimLevel.METERED,
+        3,
+        1,
+    )
+    assert book.consequential() == AccountTotal(Consequential(Decimal(-2), Decimal(4)), ClaimLevel.SETTLED, 3, 2)
+    assert (book.by_forecast().saved.kg, book.by_forecast().level) == (27, ClaimLevel.FORECAST)
+    assert book.policies == ("run-at-submission",)
+
+
+@given(st.lists(KWH, min_size=1, max_size=12))
+def test_the_claims_are_the_sum_of_the_records(savings):
+    book = ClaimBook()
+    for number, kg in enumerate(savings):
+        book.add(told(f"job-{number}", kg=kg))
+    assert book.attributional().saved.kg == sum(savings, Decimal(0))
+
+
+def test_where_no_figure_is_known_there_is_no_sum():
+    book = ClaimBook()
+    book.add(told())
+    assert book.attributional() == AccountTotal(None, ClaimLevel.FORECAST, 1, 1)
+
+
+def test_a_mass_comes_back_from_the_ends_of_its_interval():
+    mass = Attributional(Decimal(5), Decimal("1.5"))
+    back = Attributional.within(mass.kg, *mass.interval_kg)
+    assert (back.kg, round(back.sigma_kg, 9)) == (5, Decimal("1.5"))

@@ -61,6 +61,41 @@ def test_a_unit_noted_later_counts_nothing_twice(bench: Bench):
     assert all(each.key.pair for each in found.periods)
 
 
+def test_a_unit_that_is_taken_out_and_put_back_leaves_one_statement_of_each_period(bench: Bench):
+    register(bench).write_text(UNIT)
+    begin(bench)
+    state(bench, SLOTS_PER_DAY)
+    before = of(bench, bench.clock.now())
+    register(bench).write_text("")
+    stated = state(bench, SLOTS_PER_DAY + 1)
+    assert [body["withdrawn"] for body in stated] == [True] * SLOTS_PER_DAY + [False] * SLOTS_PER_DAY
+    assert {body["metered_mwh"] for body in stated[:SLOTS_PER_DAY]} == {None}
+    whole = of(bench, bench.clock.now())
+    assert (whole.totals, {each.key.pair for each in whole.periods}) == (before.totals, {""})
+    assert state(bench, SLOTS_PER_DAY + 2) == []
+    register(bench).write_text(UNIT)
+    state(bench, SLOTS_PER_DAY + 3)
+    again = of(bench, bench.clock.now())
+    assert (again.totals, again.scope2, {each.revision for each in again.periods}) == (
+        before.totals,
+        before.scope2,
+        {2},
+    )
+
+
+def test_a_pair_that_was_replaced_counts_nothing_twice(bench: Bench):
+    register(bench).write_text(UNIT)
+    begin(bench)
+    state(bench, SLOTS_PER_DAY)
+    before = of(bench, bench.clock.now())
+    register(bench).write_text(UNIT.replace("1012345678901", "1012345678902"))
+    state(bench, SLOTS_PER_DAY + 1)
+    after = of(bench, bench.clock.now())
+    assert (after.totals, after.scope2, after.scope2.parts) == (before.totals, before.scope2, SLOTS_PER_DAY)
+    assert after.scope2.location_kg > 0
+    assert {each.key.pair for each in after.periods}.isdisjoint(each.key.pair for each in before.periods)
+
+
 def test_other_sites_and_days_are_left_out(bench: Bench):
     begin(bench)
     state(bench, SLOTS_PER_DAY)

@@ -76,6 +76,8 @@ def test_the_worked_example_is_stated_to_its_figures(client: FlaskClient, house:
     assert 'href="/audit" aria-current="page"' in client.get(f"/audit/statements/london/{DAY}", headers=PAGE).text
     assert ", binding" not in text
     assert "Nothing was stated of periods 1, 2," in text
+    assert "By location – kg CO₂" in text
+    assert "No certificate is claimed for this day." in text
 
 
 def test_point_20_what_was_sent_is_not_shown_as_accepted(client: FlaskClient, house: House) -> None:
@@ -107,9 +109,9 @@ def test_point_19_an_earlier_view_is_shown_as_of_its_instant(client: FlaskClient
     assert "changes how this record is to be read" in text_of(client, f"/audit/{first.seq}")
 
 
-def test_carbon_stands_in_columns_of_its_own_with_intervals_and_claim_level(client: FlaskClient, house: House) -> None:
-    stated(house)
-    taken = decision("job-1").model_copy(
+def claimed_by(house: House, job_id: str) -> int:
+    """The number of a delivery at London on the day of the example, which claims what the example saved."""
+    taken = decision(job_id).model_copy(
         update={
             "site_id": "london",
             "runs": [{"start": "2026-10-20T16:30:00Z", "end": "2026-10-20T17:00:00Z", "power_kw": "400"}],
@@ -133,14 +135,18 @@ def test_carbon_stands_in_columns_of_its_own_with_intervals_and_claim_level(clie
             "attributional": saved,
             "consequential": {"saved_kg": "-3.15", "low_kg": "-4.00", "high_kg": "-2.30"},
             "scope2": None,
-            "displaced": [],
+            "displaced": [{"site_id": "london", "date": DAY, "sp": 36, "mwh": "0.2000"}],
             "rebound": [],
             "sci": None,
         }
     )
-    house.log.append(
-        "delivery", delivery("job-1", "london").model_copy(update={"decision_seq": seq, "carbon": claim}), agent="site"
-    )
+    body = delivery(job_id, "london").model_copy(update={"decision_seq": seq, "carbon": claim})
+    return house.log.append("delivery", body, agent="site").seq
+
+
+def test_carbon_stands_in_columns_of_its_own_with_intervals_and_claim_level(client: FlaskClient, house: House) -> None:
+    stated(house)
+    claimed_by(house, "job-1")
     text = text_of(client, f"/audit/statements/london/{DAY}")
     for told in ("metered", "run at submission", "19.79 95&nbsp;%: 13.29 to 26.29", "−3.15 95&nbsp;%: −4.00 to −2.30"):
         assert told in text
@@ -150,6 +156,72 @@ def test_carbon_stands_in_columns_of_its_own_with_intervals_and_claim_level(clie
         assert settled in client.get(f"/audit/{record.seq}", headers=PAGE).text
     claims = client.get(f"/api/statements/london/{DAY}").get_json()["claims"]
     assert [each["carbon"]["consequential"]["saved_kg"] for each in claims] == ["-3.15"]
+
+
+def test_the_claims_of_a_day_are_summed_each_account_alone(client: FlaskClient, house: House) -> None:
+    stated(house)
+    claimed_by(house, "job-1")
+    claimed_by(house, "job-2")
+    told = client.get(f"/api/statements/london/{DAY}").get_json()["claimed"]
+    assert told["attributional"] == {
+        "saved_kg": "39.580000",
+        "low_kg": "30.387612",
+        "high_kg": "48.772388",
+        "claim_level": "metered",
+        "parts": 2,
+        "unknown": 0,
+    }
+    assert (told["consequential"]["saved_kg"], told["baseline_policies"]) == ("-6.300000", ["run_at_submission"])
+    assert (told["attributional_forecast"]["saved_kg"], told["attributional_forecast"]["unknown"]) == (None, 2)
+    text = text_of(client, f"/audit/statements/london/{DAY}")
+    assert "39.580000 95&nbsp;%: 30.387612 to 48.772388 metered, 2 of 2 known" in text
+    assert "33.28" not in text
+
+
+def test_a_delivery_that_claims_a_half_hour_again_is_left_out_and_named(client: FlaskClient, house: House) -> None:
+    stated(house)
+    claimed_by(house, "job-1")
+    again = claimed_by(house, "job-1")
+    told = client.get(f"/api/statements/london/{DAY}").get_json()["claimed"]
+    assert (told["attributional"]["saved_kg"], list(told["refused"])) == ("19.790000", [str(again)])
+    text = text_of(client, f"/audit/statements/london/{DAY}")
+    assert f"Record {again} is not in the sums: job-1 has claimed its kWh of 2026-10-20 16:30Z at london" in text
+
+
+def test_scope_2_stands_by_both_methods_with_the_certificates_used(client: FlaskClient, house: House) -> None:
+    used = {"gc_id": "gc-1", "issuer": "TEST-ISSUER", "storage": False}
+    scope2 = {
+        "import_kwh": "300.000",
+        "g_per_kwh": "204.000",
+        "kind": "estimate",
+        "provider": "NESO",
+        "residual_g_per_kwh": None,
+        "location_kg": "61.200000",
+        "market_kg": "40.800000",
+        "certificates": [{**used, "matched_wh": 100_000}],
+        "matched_wh": 100_000,
+        "without_residual_mix": True,
+    }
+    stated(house, scope2=scope2)
+    later = {**scope2, "certificates": [{**used, "matched_wh": 50_000}], "matched_wh": 50_000, "market_kg": "51"}
+    stated(house, settlement_period=37, sp_start_utc="2026-10-20T17:00:00Z", scope2={**later, "kind": "simulated"})
+    stated(house, settlement_period=38, sp_start_utc="2026-10-20T17:30:00Z")
+    told = client.get(f"/api/statements/london/{DAY}").get_json()["scope2"]
+    assert told == {
+        "import_kwh": "600.000",
+        "location_kg": "122.400000",
+        "market_kg": "91.800000",
+        "matched_wh": 150_000,
+        "certificates": [{**used, "matched_wh": 150_000}],
+        "parts": 3,
+        "unknown": 1,
+        "without_residual_mix": 2,
+        "sources": [["estimate", "NESO"], ["simulated", "NESO"]],
+    }
+    text = text_of(client, f"/audit/statements/london/{DAY}")
+    for shown in ("By location 122.400000 kg CO₂", "By market 91.800000 kg CO₂", "gc-1 TEST-ISSUER no", "simulated"):
+        assert shown in text
+    assert "2 of 3 half-hours known" in text
 
 
 def test_the_list_has_every_site_and_day_and_nothing_else(client: FlaskClient, house: House) -> None:
