@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-MODULES = ("spelling", "tree", "ed25519", "notes", "lines", "proof_file", "shapes", "files", "cli")
+MODULES = ("spelling", "tree", "ed25519", "notes", "lines", "proof_file", "shapes", "walk", "files", "cli")
 _OWN_IMPORT = re.compile(r"^from audit\.verifier\.\w+ import (?:\([^)]*\)|[^\n]*)\n", re.MULTILINE)
 _IMPORT = re.compile(r"^(?:from (?!audit)[\w.]+ import [^\n(]+|import [^\n]+)\n", re.MULTILINE)
 _HEADER = '''#!/usr/bin/env python3

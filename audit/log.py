@@ -143,8 +143,8 @@ class AuditLog:
     def append_all(self, entries: Sequence[Entry]) -> list[Record]:
         """Append records, in order and together, with one write and one sync; returns them once they are durable.
 
-        :raises ValueError: an unknown kind, another kind's body, a float, a reference to a later entry, or a body of
-            more than 8 MB; none is written.
+        :raises ValueError: an unknown kind, another kind's body, a float, a reference to a later entry or to no
+            record that is here, or a body of more than 8 MB; none is written.
         :raises LogUnavailable: nothing was acknowledged; every later call fails too until the log is opened again.
         """
         batch = _Batch([self._spelled(place, entry) for place, entry in enumerate(entries)])
@@ -156,8 +156,7 @@ class AuditLog:
         return batch.records
 
     def _spelled(self, place: int, entry: Entry) -> Spelled:
-        if any(isinstance(ref, int) and not 0 <= ref < place for ref in entry.refs):
-            raise ValueError(f"entry {place} refers to one that does not come before it: {list(entry.refs)}")
+        self._contents.require_refs(place, entry.refs)
         spelled = self._speller.spell(entry)
         if len(spelled.head) > MAX_LINE_BYTES - 4096:
             raise ValueError(f"a body of {len(spelled.head)} bytes is too large for a line of {MAX_LINE_BYTES} bytes")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import hashlib
 import multiprocessing
 import os
 import re
@@ -13,21 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from audit.verifier.lines import MAX_LINE_BYTES, NO_HASH, Head, LineFault, Place, follow, scan
+from audit.verifier.lines import MAX_LINE_BYTES, NO_HASH, Head, LineFault
 from audit.verifier.notes import BadEvidence, Checkpoint, Key
-from audit.verifier.shapes import Shapes
-from audit.verifier.spelling import NotCanonical, parse_canonical
-from audit.verifier.tree import Node, leaf_hash, push, root_of
+from audit.verifier.tree import root_of
+from audit.verifier.walk import Task, Walk, check_range
 
 RANGE_BYTES = 8 * 1024 * 1024
 """what one process checks at a time; a log below it is checked in this process"""
-_SHAPES = Shapes()
-"""of this process, for every range that it checks"""
-_DELETION = b'"kind":"deletion"'
 Progress = Callable[[int, int], None]
 """called with bytes checked and bytes in all"""
 
@@ -80,45 +75,6 @@ class Evidence:
         return sorted([*self.checkpoints, *self.held], key=lambda checkpoint: checkpoint.size)
 
 
-class Task(NamedTuple):
-    """A range of one file, cut at line ends."""
-
-    path: str
-    start: int
-    end: int
-    wanted: frozenset[int]
-    head: Head | None
-
-
-class Span(NamedTuple):
-    """What a range was found to hold; ``opening`` is the first line's envelope. Ranges that do not hold have none.
-
-    :param deletions: number and body of each record of that kind.
-    """
-
-    first: Place
-    after: Place
-    nodes: list[Node]
-    at_sizes: dict[int, list[Node]]
-    opening: dict[str, Any]
-    deletions: list[tuple[int, dict[str, Any]]]
-
-
-class Leaves(NamedTuple):
-    """A file of leaf hashes in place of a removed segment."""
-
-    path: Path
-    first_seq: int
-    records: int
-    sha256: str
-
-    def removed_by(self, seq: int, body: dict[str, Any]) -> bool:
-        """Whether the ``deletion`` with this number and body is the record of the removal."""
-        told = (body.get("name"), body.get("first_seq"), body.get("records"), body.get("leaves_sha256"))
-        known = (f"{self.path.stem}.jsonl", self.first_seq, self.records, self.sha256)
-        return seq >= self.first_seq + self.records and told == known
-
-
 def parts_of(path: Path) -> list[Path]:
     """The files of the log at ``path`` in order: sealed segments beside it (of removed ones the leaves), then itself.
 
@@ -131,30 +87,6 @@ def parts_of(path: Path) -> list[Path]:
         if match and match[1] not in found and not (path.exists() and each.samefile(path)):
             found[match[1]] = each
     return [*found.values(), *([path] if path.exists() else [])]
-
-
-def check_range(task: Task) -> Span | None:
-    """Check a range by what its first line says of itself; None when it does not hold."""
-    nodes: list[Node] = []
-    at_sizes: dict[int, list[Node]] = {}
-    deletions: list[tuple[int, dict[str, Any]]] = []
-    with Path(task.path).open("rb") as stream:
-        stream.seek(task.start)
-        try:
-            opening = parse_canonical(stream.readline(MAX_LINE_BYTES).rstrip(b"\n"))
-            first = Place(opening["seq"], opening["prev"], opening["log_id"])
-            seq, last = first.seq, first.prev
-            stream.seek(task.start)
-            for _, raw, line_hash in follow(stream, first, _SHAPES.read, head=task.head, end=task.end):
-                push(nodes, 0, seq, leaf_hash(raw))
-                if _DELETION in raw and (envelope := parse_canonical(raw))["kind"] == "deletion":
-                    deletions.append((seq, envelope["body"]))
-                seq, last = seq + 1, line_hash
-                if seq in task.wanted:
-                    at_sizes[seq] = list(nodes)
-        except (LineFault, NotCanonical, KeyError, TypeError):
-            return None
-    return Span(first, Place(seq, last, first.log_id), nodes, at_sizes, opening, deletions)
 
 
 def _ranges(path: Path, end: int, wanted: frozenset[int], head: Head | None) -> Iterator[Task]:
@@ -195,103 +127,6 @@ def _importable() -> bool:
     return file is None or Path(file).is_file()
 
 
-@dataclass
-class _Walk:
-    """A log as far as it has been checked."""
-
-    at: Place = field(default_factory=Place)
-    nodes: list[Node] = field(default_factory=list)
-    roots: dict[int, bytes] = field(default_factory=dict)
-    begun: list[tuple[Path, int]] = field(default_factory=list)
-    leaves: list[Leaves] = field(default_factory=list)
-    deletions: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-
-    def take_leaves(self, path: Path, wanted: frozenset[int]) -> None:
-        """Go over a removed segment, of which only the leaves are there."""
-        if int(path.stem[-12:]) != self.at.seq:
-            raise LineFault(self.at.seq, f"missing: {path.name} does not begin here")
-        leaves, count = path.read_bytes(), self.at.seq
-        if len(leaves) % 32:
-            raise LineFault(self.at.seq, f"torn: {path.name} does not hold whole leaf hashes")
-        self.leaves.append(Leaves(path, count, len(leaves) // 32, hashlib.sha256(leaves).hexdigest()))
-        for start in range(0, len(leaves), 32):
-            push(self.nodes, 0, count, leaves[start : start + 32])
-            count += 1
-            if count in wanted:
-                self.roots[count] = root_of(self.nodes)
-        self.at = Place(count, None, None)
-
-    def begin(self, path: Path) -> None:
-        """Go on in another file."""
-        self.begun.append((path, self.at.seq))
-
-    def take(self, span: Span | None, task: Task, end: int) -> None:
-        """Go over a range; :class:`LineFault` where it does not hold or does not follow."""
-        if span is None or not self._follows(span.first):
-            self._name_fault(task, end)
-        elif task.start == 0 and self.at.seq:
-            self._check_opening(span.opening)
-        if span is not None:
-            for size, nodes in span.at_sizes.items():
-                self.roots[size] = root_of(_joined(self.nodes, nodes))
-            self.nodes = _joined(self.nodes, span.nodes)
-            self.at = span.after
-            self.deletions += span.deletions
-
-    def _follows(self, first: Place) -> bool:
-        pairs = zip(self.at, first)  # noqa: B905  two places, as long as each other
-        return all(known in (None, claimed) for known, claimed in pairs)
-
-    def _name_fault(self, task: Task, end: int) -> None:
-        with Path(task.path).open("rb") as stream:
-            stream.seek(task.start)
-            for line in scan(stream, self.at, head=task.head, end=end):
-                self.at = line.next
-        raise LineFault(self.at.seq, "it could be read once and not again")
-
-    def _check_opening(self, opening: dict[str, Any]) -> None:
-        """That a file begins by naming what was sealed before it."""
-        body, seq = opening["body"], self.at.seq
-        if opening["kind"] != "segment" or body.get("tree_size") != seq:
-            raise LineFault(seq, "the file does not begin with the record of the segment before it")
-        if body.get("root") != root_of(self.nodes).hex():
-            raise LineFault(seq, f"the tree over the {seq} records before it has another root than this record states")
-        if len(self.begun) > 1:
-            path, first = self.begun[-2]
-            told = (body.get("name"), body.get("first_seq"), body.get("records"), body.get("size_bytes"))
-            if told[1:] != (first, seq - first, path.stat().st_size) or body.get("sha256") != _file_sha256(path):
-                raise LineFault(seq, f"the segment {told[0]} that this record names is not {path.name}")
-
-    def require_removals(self) -> None:
-        """:class:`BadEvidence` unless the log says so itself where leaves stand in place of lines.
-
-        The oldest goes first: the record of an earlier removal may itself have been removed since.
-        """
-        if not self.begun or (self.at.seq and self.begun[-1][1] == self.at.seq):
-            raise BadEvidence("missing: no lines follow the segments that were sealed")
-        if self.leaves and not any(self.leaves[-1].removed_by(*deletion) for deletion in self.deletions):
-            raise BadEvidence(f"missing: no record says that what {self.leaves[-1].path.name} stands for was removed")
-
-    def where(self, seq: int) -> tuple[str, int]:
-        """File, and line in it, of a record."""
-        for path, first in reversed(self.begun):
-            if first <= seq:
-                return path.name, seq - first + 1
-        return "", seq + 1
-
-
-def _joined(left: list[Node], right: list[Node]) -> list[Node]:
-    nodes = list(left)
-    for node in right:
-        push(nodes, *node)
-    return nodes
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _note_fault(asked: tuple[Checkpoint, Sequence[Key]]) -> str:
     """Why the signatures of a checkpoint do not hold; empty when they do."""
     checkpoint, keys = asked
@@ -312,7 +147,7 @@ def _to_be_checked(evidence: Evidence) -> list[Checkpoint]:
     return [*evidence.held, *{id(checkpoint): checkpoint for checkpoint in own}.values()]
 
 
-def _check_checkpoints(walk: _Walk, evidence: Evidence, each: Callable[..., Any]) -> None:
+def _check_checkpoints(walk: Walk, evidence: Evidence, each: Callable[..., Any]) -> None:
     """:class:`BadEvidence` for the first checkpoint that this log does not agree with."""
     agreed = [0]
     for checkpoint in evidence.all:
@@ -350,11 +185,11 @@ def check_log(
     sizes = [path.stat().st_size for path in parts]
     if end is not None and sizes:
         sizes[-1] = end
-    total, walk, done = sum(sizes), _Walk(), 0
+    total, walk, done = sum(sizes), Walk(), 0
 
     def outcome(ok: bool, reason: str, seq: int | None = None) -> Verification:
         file, line = ("", None) if seq is None else walk.where(seq)
-        records, last = (walk.at.seq if seq is None else seq), walk.at.prev or NO_HASH
+        records, last = (walk.at.seq if seq is None else seq), walk.prev_of(seq) or NO_HASH
         told, hashed = len(evidence.all) if ok else 0, sum(leaves.records for leaves in walk.leaves)
         root, signed, anchored = root_of(walk.nodes).hex(), bool(told and evidence.keys), evidence.head is not None
         return Verification(ok, records, line, reason, last, anchored, seq, file, root, told, signed, hashed)
