@@ -62,7 +62,8 @@ def verify_log(arguments: argparse.Namespace, settings: Settings) -> int:
         keys = [Key.parse(vkey) for vkey in arguments.key or read_vkeys(path)]
         held = [each for file in arguments.checkpoint for each in read_checkpoints(decoded(file.read_bytes()))]
         for proof in arguments.proof:
-            print(shown(f"{proof}: {check_proof(decoded(proof.read_bytes()), keys)}"))
+            own = "" if arguments.key else "no auditor's key given, the keys were taken from beside the log; "
+            print(shown(f"{proof}: {own}{check_proof(decoded(proof.read_bytes()), keys)}"))
     except BadEvidence as error:
         print(shown(str(error)))
         return 1
@@ -72,7 +73,7 @@ def verify_log(arguments: argparse.Namespace, settings: Settings) -> int:
         def show(done_bytes: int, _all_bytes: int) -> None:
             bar.update(done_bytes - bar.n)
 
-        result = verify(path, progress=show, held=held, keys=keys)
+        result = verify(path, progress=show, held=held, keys=keys, keys_given=bool(arguments.key))
     print(json.dumps(asdict(result)) if arguments.json else shown(in_words(path, result)))
     return 0 if result.ok else 1
 

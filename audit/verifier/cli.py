@@ -45,11 +45,13 @@ def checkpoints_beside(path: Path) -> list[Checkpoint]:
     return read_own_checkpoints(beside.read_bytes())[0] if beside.exists() else []
 
 
-def evidence_of(path: Path, parts: Sequence[Path], held: Sequence[Checkpoint], keys: Sequence[Key]) -> Evidence:
+def evidence_of(
+    path: Path, parts: Sequence[Path], held: Sequence[Checkpoint], keys: Sequence[Key], *, keys_given: bool = True
+) -> Evidence:
     """What the log at ``path`` is held against; :class:`BadEvidence` when ``parts`` lack the live file itself."""
     if path not in parts:
         raise BadEvidence(f"missing: {path.name} is not there, although segments of it are")
-    return Evidence(read_head(path), checkpoints_beside(path), keys, held)
+    return Evidence(read_head(path), checkpoints_beside(path), keys, held, keys_given and bool(keys))
 
 
 def in_words(path: Path, found: Verification) -> str:
@@ -64,12 +66,20 @@ def in_words(path: Path, found: Verification) -> str:
 
 
 def _agreed(found: Verification) -> str:
-    signed, unchecked = ("signed ", "") if found.signed else ("", ", signatures not checked")
+    """How many checkpoints agree, who signed them, and whose word that is."""
     if found.checkpoints == 0:
         return "no checkpoint"
-    if found.checkpoints == 1:
-        return f"1 {signed}checkpoint agrees{unchecked}"
-    return f"{found.checkpoints} {signed}checkpoints agree{unchecked}"
+    if found.signed is None:
+        return f"{_checkpoints(found.checkpoints, '')}, signatures not checked; no auditor's key given"
+    own = "" if found.keys_given else "; no auditor's key given, the keys were taken from beside the log"
+    if not found.not_counted:
+        return _checkpoints(found.signed, "signed ") + own
+    others = f"{found.checkpoints - found.signed} more not counted as signed: no key given leads to"
+    return f"{_checkpoints(found.signed, 'signed ')}; {others} {', '.join(found.not_counted)}{own}"
+
+
+def _checkpoints(count: int, how: str) -> str:
+    return f"1 {how}checkpoint agrees" if count == 1 else f"{count} {how}checkpoints agree"
 
 
 def _arguments() -> argparse.ArgumentParser:

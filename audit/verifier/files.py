@@ -18,6 +18,7 @@ from typing import Any
 
 from audit.verifier.lines import MAX_LINE_BYTES, NO_HASH, Head, LineFault
 from audit.verifier.notes import BadEvidence, Checkpoint, Key
+from audit.verifier.signed import Signed, changes_of, check_signatures
 from audit.verifier.tree import root_of
 from audit.verifier.walk import Task, Walk, check_range
 
@@ -37,7 +38,8 @@ class Verification:
     :param head_hash: hash of the last good record, 64 zeros when there is none.
     :param anchored: whether the last acknowledged record was known, so that a cut or changed end would have shown.
     :param root: of the tree over all records, hex. :param checkpoints: how many agree with it.
-    :param signed: whether signatures were checked: see :func:`_to_be_checked`.
+    :param signed: how many of them count as signed; None where signatures were not checked.
+    :param not_counted: who signed the others. :param keys_given: whether an auditor gave the keys: see `Evidence`.
     :param hashed_only: how many records were removed after the retention, so that their leaf hashes alone are here.
     """
 
@@ -51,7 +53,9 @@ class Verification:
     file: str = ""
     root: str = ""
     checkpoints: int = 0
-    signed: bool = False
+    signed: int | None = None
+    not_counted: tuple[str, ...] = ()
+    keys_given: bool = False
     hashed_only: int = 0
 
 
@@ -62,12 +66,15 @@ class Evidence:
     :param head: the last acknowledged record, where known.
     :param checkpoints: from beside the log. :param keys: none: signatures are not checked.
     :param held: checkpoints that were kept elsewhere.
+    :param keys_given: whether an auditor gave the keys; False where they come from beside the log alone, where whoever
+        writes the log can put any.
     """
 
     head: Head | None = None
     checkpoints: Sequence[Checkpoint] = ()
     keys: Sequence[Key] = ()
     held: Sequence[Checkpoint] = ()
+    keys_given: bool = False
 
     @property
     def all(self) -> list[Checkpoint]:
@@ -127,27 +134,7 @@ def _importable() -> bool:
     return file is None or Path(file).is_file()
 
 
-def _note_fault(asked: tuple[Checkpoint, Sequence[Key]]) -> str:
-    """Why the signatures of a checkpoint do not hold; empty when they do."""
-    checkpoint, keys = asked
-    try:
-        checkpoint.require_signed(keys)
-    except BadEvidence as error:
-        return str(error)
-    return ""
-
-
-def _to_be_checked(evidence: Evidence) -> list[Checkpoint]:
-    """The checkpoints whose signatures count: those held, and of those beside the log the last and each key's last.
-
-    The roots bind the others: what stands under a signature that holds cannot have been otherwise before.
-    """
-    last = {name[:2]: checkpoint for checkpoint in evidence.checkpoints for name in checkpoint.signatures}
-    own = [*last.values(), *evidence.checkpoints[-1:]]
-    return [*evidence.held, *{id(checkpoint): checkpoint for checkpoint in own}.values()]
-
-
-def _check_checkpoints(walk: Walk, evidence: Evidence, each: Callable[..., Any]) -> None:
+def _check_roots(walk: Walk, evidence: Evidence) -> None:
     """:class:`BadEvidence` for the first checkpoint that this log does not agree with."""
     agreed = [0]
     for checkpoint in evidence.all:
@@ -162,10 +149,56 @@ def _check_checkpoints(walk: Walk, evidence: Evidence, each: Callable[..., Any])
             first = max(known for known in agreed if known < size)
             raise BadEvidence(f"rewritten: records {first} to {size - 1} are not those a checkpoint was signed over")
         agreed.append(size)
-    if evidence.keys:
-        faults = each(_note_fault, [(checkpoint, evidence.keys) for checkpoint in _to_be_checked(evidence)])
-        for fault in filter(None, faults):
-            raise BadEvidence(fault)
+
+
+def _go_over(
+    walk: Walk,
+    files: Sequence[tuple[Path, int]],
+    evidence: Evidence,
+    each: Callable[..., Any],
+    progress: Progress | None,
+) -> None:
+    """Take the files in order, each up to its size in bytes; :class:`LineFault` at the first line that is bad."""
+    wanted = frozenset(checkpoint.size for checkpoint in evidence.all)
+    total, done = sum(size for _, size in files), 0
+    for path, size in files:
+        if path.suffix == ".leaves":
+            walk.take_leaves(path, wanted)
+        else:
+            walk.begin(path)
+            tasks = list(_ranges(path, size, wanted, evidence.head))
+            for task, span in zip(tasks, each(check_range, tasks)):  # noqa: B905  one span a task
+                walk.take(span, task, size)
+                if progress is not None:
+                    progress(done + task.end, total)
+        done += size
+    if evidence.head is not None and walk.at.seq < evidence.head.records:
+        reason = f"missing: {evidence.head.records} records were acknowledged, {walk.at.seq} are here"
+        raise LineFault(walk.at.seq, reason)
+    walk.require_removals()
+
+
+def _outcome(
+    walk: Walk, evidence: Evidence, reason: str = "", seq: int | None = None, signed: Signed | None = None
+) -> Verification:
+    """What was found; ``seq`` is the record that is bad, where one is."""
+    file, line = ("", None) if seq is None else walk.where(seq)
+    return Verification(
+        ok=not reason,
+        records=walk.at.seq if seq is None else seq,
+        first_bad_line=line,
+        reason=reason,
+        head_hash=walk.prev_of(seq) or NO_HASH,
+        anchored=evidence.head is not None,
+        first_bad_seq=seq,
+        file=file,
+        root=root_of(walk.nodes).hex(),
+        checkpoints=0 if reason else len(evidence.all),
+        signed=None if signed is None else signed.checkpoints,
+        not_counted=() if signed is None else signed.others,
+        keys_given=evidence.keys_given,
+        hashed_only=sum(leaves.records for leaves in walk.leaves),
+    )
 
 
 def check_log(
@@ -181,41 +214,21 @@ def check_log(
     :param end: of the last file, read no further than this byte.
     :param processes: how many check ranges of a log that is not small.
     """
-    wanted = frozenset(checkpoint.size for checkpoint in evidence.all)
     sizes = [path.stat().st_size for path in parts]
     if end is not None and sizes:
         sizes[-1] = end
-    total, walk, done = sum(sizes), Walk(), 0
-
-    def outcome(ok: bool, reason: str, seq: int | None = None) -> Verification:
-        file, line = ("", None) if seq is None else walk.where(seq)
-        records, last = (walk.at.seq if seq is None else seq), walk.prev_of(seq) or NO_HASH
-        told, hashed = len(evidence.all) if ok else 0, sum(leaves.records for leaves in walk.leaves)
-        root, signed, anchored = root_of(walk.nodes).hex(), bool(told and evidence.keys), evidence.head is not None
-        return Verification(ok, records, line, reason, last, anchored, seq, file, root, told, signed, hashed)
-
+    total, walk, signed = sum(sizes), Walk(), None
     with _mapper(total, processes) as each:
         try:
-            for path, size in zip(parts, sizes):  # noqa: B905  made from each other above
-                if path.suffix == ".leaves":
-                    walk.take_leaves(path, wanted)
-                else:
-                    walk.begin(path)
-                    tasks = list(_ranges(path, size, wanted, evidence.head))
-                    for task, span in zip(tasks, each(check_range, tasks)):  # noqa: B905  one span a task
-                        walk.take(span, task, size)
-                        if progress is not None:
-                            progress(done + task.end, total)
-                done += size
-            if evidence.head is not None and walk.at.seq < evidence.head.records:
-                reason = f"missing: {evidence.head.records} records were acknowledged, {walk.at.seq} are here"
-                raise LineFault(walk.at.seq, reason)
-            walk.require_removals()
-            _check_checkpoints(walk, evidence, each)
+            _go_over(walk, list(zip(parts, sizes)), evidence, each, progress)  # noqa: B905  made from each other above
+            _check_roots(walk, evidence)
+            if evidence.keys:
+                changes = list(changes_of(walk.of_kind("key")))
+                signed = check_signatures(evidence.checkpoints, evidence.held, evidence.keys, changes, each)
         except LineFault as fault:
-            return outcome(False, fault.reason, fault.seq)
+            return _outcome(walk, evidence, fault.reason, fault.seq)
         except BadEvidence as error:
-            return outcome(False, str(error))
+            return _outcome(walk, evidence, str(error))
     if progress is not None:
         progress(total, total)
-    return outcome(True, "")
+    return _outcome(walk, evidence, signed=signed)
