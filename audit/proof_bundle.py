@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from audit.bundle import verifier_source
-from audit.checkpoint import note_of
 from audit.log import AuditLog
 from audit.proofs import inclusion_proof
 from audit.record import Record
+from audit.verifier.notes import note_of
 from core.errors import InputError
 
 MOST_RECORDS = 10_000

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from werkzeug.serving import make_server
 
-from audit.checkpoint import note_of
 from audit.log import AuditLog
+from audit.verifier.notes import note_of
 from tests.browser.fakes import full_house
 from tests.unit.audit.samples import delivery
 from tests.unit.web.fakes import House

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from audit.checkpoint import CheckpointFile, note_of, note_text
+from audit.checkpoint import CheckpointFile, note_text
 from audit.keys import SigningKey, read_vkeys
 from audit.record import digest
 from audit.storage import beside
 from audit.verifier import cli
-from audit.verifier.notes import Checkpoint, Key
+from audit.verifier.notes import Checkpoint, Key, note_of
 from audit.verify import verify
 from tests.evidence.test_references import linked_anew
 from tests.unit.audit.samples import delivery, open_log, write_log

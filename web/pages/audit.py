@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from audit.checkpoint import note_of
 from audit.log import AuditLog
 from audit.record import FORMER_KINDS, Record
+from audit.verifier.notes import note_of
 from core.errors import InputError
 from web.pages.differences import compare
 from web.pages.fields import fields_of
