@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from werkzeug.serving import make_server
 
+from audit.keys import SigningKey
 from audit.log import AuditLog
 from audit.verifier.notes import note_of
 from tests.browser.fakes import full_house
@@ -70,9 +71,10 @@ def serve(page: Page, log: AuditLog, change: Change) -> None:
     page.route("**/api/audit/lines*", answer)
 
 
-def outcome(page: Page, kept: str = "") -> str:
+def outcome(page: Page, kept: str = "", key: str = "") -> str:
     """What the page says once it has checked."""
     page.get_by_label("A head hash or checkpoint that you kept").fill(kept)
+    page.get_by_label("Your verifier key").fill(key)
     page.get_by_role("button", name="Check every line here").click()
     expect(page.locator("[data-verify-outcome] .verdict").first).to_be_visible()
     expect(page.get_by_role("button", name="Check every line here")).to_be_enabled()
@@ -158,6 +160,61 @@ def test_a_log_that_was_cut_is_noticed(page: Page, house: House) -> None:
     serve(page, house.log, lambda lines: lines[:-5])
     told = outcome(page)
     assert re.search(r"Cut\. 39 records stand behind the last checkpoint of the server, 35 are here\.", told)
+
+
+def label_of(vkey: str) -> str:
+    """Name and hash of a verifier key."""
+    return "+".join(vkey.split("+")[:2])
+
+
+def test_the_signature_is_checked_by_the_key_of_the_server_and_said_to_be_so(page: Page, house: House) -> None:
+    told, label = outcome(page), label_of(house.log.vkey())
+    assert "Signed by a key that came from this server." in told
+    assert f"The signature of the last checkpoint of the server by {label} holds; compare that key" in told
+    shown = page.get_by_label("Verifier keys", exact=True)
+    assert (shown.text_content() or "").split() == [house.log.vkey()]
+    assert page.locator(".verdict.bad").count() == 0
+
+
+def test_the_signature_is_checked_by_the_auditors_own_key(page: Page, house: House) -> None:
+    kept, vkey = note_of(house.log.checkpoints()[-1]), house.log.vkey()
+    told = outcome(page, kept, f"  {vkey}\n")
+    assert f"Signed. The last checkpoint of the server is signed by your key {label_of(vkey)}." in told
+    assert f"Signed. What you kept is signed by your key {label_of(vkey)}." in told
+    other = SigningKey.new(house.log.checkpoints()[-1].origin).vkey
+    told = outcome(page, kept, other)
+    assert told.count("Not signed by your key.") == 2
+    assert f"is signed by {label_of(vkey)}, not by {label_of(other)}." in told
+    assert outcome(page, kept, vkey.replace("+", "-")).startswith("Not read. Your verifier key is none of a log")
+    assert outcome(page, kept, f"{vkey[:-4]}AAAA").startswith("Not read.")
+
+
+def test_a_signature_that_does_not_hold_is_told(page: Page, house: House) -> None:
+    note = note_of(house.log.checkpoints()[-1])
+    forged = note[:-12] + ("A" if note[-12] != "A" else "B") + note[-11:]
+    for key in ("", house.log.vkey()):
+        told = outcome(page, forged, key)
+        assert f"Forged. The signature of what you kept by {label_of(house.log.vkey())} does not hold." in told
+    stranger = SigningKey.new(house.log.checkpoints()[-1].origin)
+    text = house.log.checkpoints()[-1].text
+    assert f"What you kept is signed by {label_of(stranger.vkey)}, and by no key of this server." in outcome(
+        page, stranger.sign(text)
+    )
+
+
+def test_a_browser_without_ed25519_says_that_the_signature_was_not_checked(page: Page, house: House) -> None:
+    page.add_init_script("""
+        const real = SubtleCrypto.prototype.importKey;
+        SubtleCrypto.prototype.importKey = function (form, bytes, how, ...rest) {
+            if (how.name !== "Ed25519") return real.call(this, form, bytes, how, ...rest);
+            return Promise.reject(new DOMException("Unrecognized name.", "NotSupportedError"));
+        };
+    """)
+    page.reload()
+    told = outcome(page, "", house.log.vkey())
+    assert "Signature not checked. This browser has no Ed25519 in WebCrypto." in told
+    assert "Signed." not in told
+    assert f"The head that this page names is record {house.log.head()[0] - 1}" in told
 
 
 def test_a_context_that_is_not_secure_is_said_plainly(page: Page) -> None:
