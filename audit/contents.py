@@ -110,13 +110,9 @@ class Contents:
         """Of the live file, all of it."""
         return self._live_digest.hexdigest()
 
-    def part(self, seq: int) -> Path:
-        """The file that holds record ``seq``."""
-        return self.parts[bisect_right(self.parts, seq, key=lambda part: part[0]) - 1][1]
-
-    def first_seq_of(self, part: Path) -> int:
-        """The number of the first record in a file."""
-        return next(first for first, path in self.parts if path == part)
+    def part(self, seq: int) -> tuple[int, Path]:
+        """The file that holds record ``seq``, after the number of its first record."""
+        return self.parts[bisect_right(self.parts, seq, key=lambda part: part[0]) - 1]
 
     def sealed(self, name: Path) -> None:
         """The live file goes by ``name`` now; what follows stands in a new one."""
