@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from werkzeug.serving import make_server
 
+from audit.canonical import canonical
 from audit.keys import SigningKey
 from audit.log import AuditLog
+from audit.record import digest
 from audit.verifier.notes import note_of
 from tests.browser.fakes import full_house
 from tests.unit.audit.samples import delivery
@@ -28,7 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A day's records, a checkpoint over them, and one record more."""
     built = full_house(tmp_path_factory.mktemp("checked"))
     built.log.checkpoint()
-    built.log.append("delivery", delivery("after the checkpoint"))
+    built.log.append("delivery", delivery("after the checkpoint"), refs=[built.log.get(seq).ref for seq in (3, 38)])
     yield built
     built.log.close()
 
@@ -128,6 +132,42 @@ def test_point_02_the_browser_names_the_exact_line_that_was_changed(
     serve(page, house.log, change)
     told = outcome(page)
     assert f"Not intact. First bad line: {line}, record {line - 1}." in told
+
+
+def linked_anew(seq: int, change: Callable[[dict[str, Any]], object]) -> Change:
+    """Change one record, and write the links of all that follow anew."""
+
+    def changed(lines: list[bytes]) -> list[bytes]:
+        prev, found = "0" * 64, []
+        for place, line in enumerate(lines):
+            envelope = json.loads(line)
+            if place == seq:
+                change(envelope)
+            found.append(canonical(envelope | {"prev": prev}) + b"\n")
+            prev = digest(found[-1].rstrip(b"\n"))
+        return found
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        linked_anew(3, lambda envelope: envelope["body"].update(job_id="another")),
+        linked_anew(38, lambda envelope: envelope["body"].update(job_id="another")),
+        linked_anew(39, lambda envelope: envelope["refs"][0].update(leaf="a" * 64)),
+        linked_anew(39, lambda envelope: envelope["refs"][0].update(seq=39)),
+        linked_anew(39, lambda envelope: envelope.update(refs=[None])),
+        linked_anew(39, lambda envelope: envelope.update(refs={})),
+    ],
+    ids=["a record of another page", "the record before", "leaf", "itself", "none", "no list"],
+)
+def test_a_reference_that_is_not_to_the_record_as_it_was_is_told_by_its_line(
+    page: Page, house: House, change: Change
+) -> None:
+    serve(page, house.log, change)
+    told = outcome(page)
+    assert "Not intact. First bad line: 40, record 39. In full: it names an earlier record by another leaf" in told
 
 
 def rewritten(folder: Path) -> Change:

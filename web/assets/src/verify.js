@@ -71,7 +71,7 @@ async function run(claims, own) {
     say(...against(name, kept, { ...found, first, seqOf }));
     if (note) say(...(await signature(name, note, own)));
   }
-  if (first) say(true, "From there on.", `Records before ${number(first)} were removed with their segments, so the chain was followed from there.`);
+  if (first) say(true, "From there on.", `Records before ${number(first)} were removed with their segments, so the chain was followed from there, and what refers to them was not held against them.`);
 }
 
 function claimsOf(text) {
