@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-MODULES = ("spelling", "tree", "ed25519", "notes", "lines", "proof_file", "shapes", "files", "cli")
+MODULES = ("spelling", "tree", "ed25519", "notes", "lines", "proof_file", "shapes", "walk", "signed", "files", "cli")
 _OWN_IMPORT = re.compile(r"^from audit\.verifier\.\w+ import (?:\([^)]*\)|[^\n]*)\n", re.MULTILINE)
 _IMPORT = re.compile(r"^(?:from (?!audit)[\w.]+ import [^\n(]+|import [^\n]+)\n", re.MULTILINE)
 _HEADER = '''#!/usr/bin/env python3
@@ -15,7 +15,8 @@ _HEADER = '''#!/usr/bin/env python3
 
 Every line must be spelled as RFC 8785 spells it, be a record of a known schema, have the next number and link to the
 line before; sealed segments must be those that the next file names; the Merkle tree over all lines (RFC 9162) must have
-the roots that the signed checkpoints state: those beside the log, and those that you kept elsewhere.
+the roots that the signed checkpoints state: those beside the log, and those that you kept elsewhere. What a record
+refers to must be as it was named. A key given counts, and those that the log's changes of key lead to from it.
 Exit status 0: all holds. 1: something does not, and it is named. 2: something cannot be read.
 
 Made of the modules of audit/verifier by `python app.py audit verifier`.

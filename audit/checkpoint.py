@@ -15,7 +15,7 @@ from pathlib import Path
 from audit.keys import SigningKey, settle_key, signing_key, stage_key, staged_vkey
 from audit.merkle import MerkleIndex
 from audit.storage import beside, replace_durably, sync_folder, write_all
-from audit.verifier.notes import BadEvidence, Checkpoint, read_own_checkpoints
+from audit.verifier.notes import BadEvidence, Checkpoint, note_of, read_own_checkpoints
 from core.errors import LogDamaged
 
 _INTENT = re.compile(r"([0-9]+) ([0-9a-f]{64})\n")
@@ -29,12 +29,6 @@ def origin_of(log_id: str) -> str:
 def note_text(origin: str, size: int, root: bytes) -> str:
     """The text of a checkpoint, unsigned."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
-
-
-def note_of(checkpoint: Checkpoint) -> str:
-    """A checkpoint as the signed note that it was read from."""
-    lines = (f"— {name} {base64.b64encode(key_id + raw).decode()}\n" for name, key_id, raw in checkpoint.signatures)
-    return f"{checkpoint.text}\n{''.join(lines)}"
 
 
 class CheckpointFile:

@@ -16,7 +16,7 @@ from typing import Any
 
 from audit.index import Index, Row
 from audit.merkle import HASH_BYTES, MerkleIndex
-from audit.record import Record, read_record
+from audit.record import Record, Ref, read_record
 from audit.verifier.lines import NO_HASH, Head
 from audit.verifier.tree import leaf_hash
 from core.slots import settlement_period
@@ -89,6 +89,17 @@ class Contents:
         self.tree.append(leaf)
         self.head = Head(self.head.records + 1, row.digest.hex())
 
+    def require_refs(self, place: int, refs: Sequence[Ref | int]) -> None:
+        """:class:`ValueError` unless each names a record by the leaf hash that it has, or an entry before ``place``.
+
+        A line with another reference would be called forged by the verifier, and so by the next start.
+        """
+        if any(isinstance(ref, int) and not 0 <= ref < place for ref in refs):
+            raise ValueError(f"entry {place} refers to one that does not come before it: {list(refs)}")
+        for ref in refs:
+            if isinstance(ref, Ref) and (ref.seq < 0 or self.tree.leaf(ref.seq).hex() != ref.leaf):
+                raise ValueError(f"entry {place} refers to record {ref.seq} by a leaf hash that it does not have")
+
     @property
     def first_seq(self) -> int:
         """Of the live file."""
@@ -99,13 +110,9 @@ class Contents:
         """Of the live file, all of it."""
         return self._live_digest.hexdigest()
 
-    def part(self, seq: int) -> Path:
-        """The file that holds record ``seq``."""
-        return self.parts[bisect_right(self.parts, seq, key=lambda part: part[0]) - 1][1]
-
-    def first_seq_of(self, part: Path) -> int:
-        """The number of the first record in a file."""
-        return next(first for first, path in self.parts if path == part)
+    def part(self, seq: int) -> tuple[int, Path]:
+        """The file that holds record ``seq``, after the number of its first record."""
+        return self.parts[bisect_right(self.parts, seq, key=lambda part: part[0]) - 1]
 
     def sealed(self, name: Path) -> None:
         """The live file goes by ``name`` now; what follows stands in a new one."""

@@ -183,8 +183,12 @@ class Index:
         return np.flatnonzero(mask)[::-1].astype(np.int64) + self.base
 
     def counts(self, seqs: Sequence[int], by: Sequence[str]) -> Counts:
-        """How many of the records ``seqs`` there are of each kind, site_id and settlement_date, as ``by`` has them."""
+        """How many of the records ``seqs`` there are of each kind, site_id and settlement_date, as ``by`` has them.
+
+        Those that were removed since they were found are left out.
+        """
         with self._lock:
             columns = {"kind": self._kinds, "site_id": self._sites, "settlement_date": self._dates}
             rows = np.asarray(seqs, dtype=np.int64) - self.base
+            rows = rows[rows >= 0]
             return dict(Counter(zip(*(columns[name].texts(rows) for name in by), strict=True)))

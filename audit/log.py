@@ -26,18 +26,18 @@ from audit.fields import Body
 from audit.group_commit import GroupCommit
 from audit.index import Counts, Filters, Query, Row
 from audit.keys import read_vkeys
-from audit.opening import cause, damaged, load, unavailable
-from audit.record import Build, Entry, Record, Ref, Trace, digest, read_record
+from audit.opening import cause, load, unavailable
+from audit.reading import Reader
+from audit.record import Build, Entry, Record, Ref, Trace
 from audit.segments import Keeping, Segments
 from audit.storage import LogFile, make_folder
 from audit.vault import Vault
 from audit.verifier.files import Evidence, Progress, Verification, check_log, parts_of
 from audit.verifier.lines import MAX_LINE_BYTES, Head
 from audit.verifier.notes import Checkpoint, Key
-from audit.verifier.spelling import parse_canonical
 from audit.verifier.tree import leaf_hash
 from core.clock import Clock
-from core.errors import LogDamaged, LogUnavailable, NotFound
+from core.errors import LogDamaged, LogUnavailable
 from core.slots import format_utc
 
 LOG_AGENT = "log"
@@ -68,8 +68,8 @@ class AuditLog:
         self._fault = ""
         self._writer = threading.Lock()
         self._group = GroupCommit(self._writer, self._write)
-        self._files = threading.Lock()
-        self._segments = Segments(file, contents, keeping, clock, self._files)
+        files = threading.Lock()
+        self._segments, self._reader = Segments(file, contents, keeping, clock, files), Reader(file, contents, files)
         self.on_checkpoint: Callable[[Checkpoint], None] | None = None
 
     @classmethod
@@ -143,8 +143,8 @@ class AuditLog:
     def append_all(self, entries: Sequence[Entry]) -> list[Record]:
         """Append records, in order and together, with one write and one sync; returns them once they are durable.
 
-        :raises ValueError: an unknown kind, another kind's body, a float, a reference to a later entry, or a body of
-            more than 8 MB; none is written.
+        :raises ValueError: an unknown kind, another kind's body, a float, a reference to a later entry or to no
+            record that is here, or a body of more than 8 MB; none is written.
         :raises LogUnavailable: nothing was acknowledged; every later call fails too until the log is opened again.
         """
         batch = _Batch([self._spelled(place, entry) for place, entry in enumerate(entries)])
@@ -156,8 +156,7 @@ class AuditLog:
         return batch.records
 
     def _spelled(self, place: int, entry: Entry) -> Spelled:
-        if any(isinstance(ref, int) and not 0 <= ref < place for ref in entry.refs):
-            raise ValueError(f"entry {place} refers to one that does not come before it: {list(entry.refs)}")
+        self._contents.require_refs(place, entry.refs)
         spelled = self._speller.spell(entry)
         if len(spelled.head) > MAX_LINE_BYTES - 4096:
             raise ValueError(f"a body of {len(spelled.head)} bytes is too large for a line of {MAX_LINE_BYTES} bytes")
@@ -287,20 +286,16 @@ class AuditLog:
 
         :param text: occurs in the record's line, whatever the case; the one filter that reads the file.
         """
-        found = self._matching(Query(**filters), text)
-        return [self.get(seq) for seq in found[offset : offset + limit]], len(found)
+        found = self._reader.matching(Query(**filters), text)
+        return list(self._reader.still_here(found[offset : offset + limit])), len(found)
 
     def counts(self, *by: str, text: str | None = None, **filters: Unpack[Filters]) -> Counts:
         """How many records :meth:`records` would find, ``by`` kind, site_id or settlement_date."""
-        return self._contents.index.counts(self._matching(Query(**filters), text), by)
-
-    def _matching(self, query: Query, text: str | None) -> list[int]:
-        seqs, needle = self._contents.index.find(query).tolist(), (text or "").casefold()
-        return [seq for seq in seqs if not needle or needle in self._read(seq).decode().casefold()]
+        return self._contents.index.counts(self._reader.matching(Query(**filters), text), by)
 
     def matching(self, *, text: str | None = None, **filters: Unpack[Filters]) -> Iterator[Record]:
         """The records that :meth:`records` would find by the same criteria, oldest first, each read when it is due."""
-        yield from map(self.get, self._matching(Query(**filters), text)[::-1])
+        yield from self._reader.still_here(self._reader.matching(Query(**filters), text)[::-1])
 
     def get(self, seq: int) -> Record:
         """Record ``seq``, read from the file.
@@ -308,31 +303,14 @@ class AuditLog:
         :raises NotFound: there is none, or it was removed with its segment.
         :raises LogDamaged: its bytes changed since they were written or checked.
         """
-        if not 0 <= seq < self._contents.head.records:
-            raise NotFound(f"no record {seq} in the decision log; it holds {self._contents.head.records}")
-        if seq < self.first_seq:
-            raise NotFound(f"record {seq} was removed with its segment; the log begins with {self.first_seq} now")
-        line = self._read(seq)
-        return read_record(line, parse_canonical(line))
+        return self._reader.get(seq)
 
     def stored(self, seq: int) -> bytes:
-        """The bytes of record ``seq`` as its file holds them now, unchecked, its line end with them."""
-        return self._stored(seq, 1)[0]
+        """The bytes of record ``seq`` as its file holds them now, unchecked, its line end with them.
 
-    def _stored(self, seq: int, beyond: int = 0) -> tuple[bytes, str, Path]:
-        """A line as it stands, with so many bytes that follow it, the hash it should have, and its file."""
-        with self._files:
-            (offset, size, expected), part = self._contents.index.where(seq), self._contents.part(seq)
-            try:
-                return self._file.read(part, offset, size + beyond), expected, part
-            except OSError as error:
-                raise unavailable(self.path, cause(error)) from error
-
-    def _read(self, seq: int) -> bytes:
-        line, expected, part = self._stored(seq)
-        if digest(line) != expected:
-            raise damaged(self.path, part.name, seq - self._contents.first_seq_of(part) + 1)
-        return line
+        :raises NotFound: it was removed with its segment.
+        """
+        return self._reader.stored(seq)
 
     def verify(self, progress: Progress | None = None) -> Verification:
         """Check the acknowledged part of the log from its beginning, while others go on appending."""

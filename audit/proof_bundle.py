@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from audit.bundle import verifier_source
-from audit.checkpoint import note_of
 from audit.log import AuditLog
 from audit.proofs import inclusion_proof
 from audit.record import Record
+from audit.verifier.notes import note_of
 from core.errors import InputError
 
 MOST_RECORDS = 10_000
 _READ_ME = """Records of the Slackwater decision log {origin}, each with the proof that it is in the log.
 
-    records.jsonl     the records' lines as they were hashed, one a line
+    records.jsonl     the records' lines as they were hashed, one a line: those that were asked for, not the whole log
     proofs/SEQ        the proof of each (C2SP tlog-proof), its record within it
     checkpoint        the signed state of the log by which they are proven: {size} records
     key               the verifier key; compare it with the one that you were given some other way
@@ -25,6 +25,9 @@ _READ_ME = """Records of the Slackwater decision log {origin}, each with the pro
 Check a proof:
 
     python verifier.py --key "$(cat key)" --proof proofs/SEQ
+
+records.jsonl is a selection: its numbers have gaps and its lines do not link to each other, so do not check it as a
+log. What was left out, and whether all that matches is here, the proofs do not say; the whole log does.
 """
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 
-from audit.checkpoint import note_of
 from audit.log import AuditLog
-from audit.verifier.notes import Checkpoint
+from audit.verifier.notes import Checkpoint, note_of
 from core.errors import NotFound
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
 from cryptography import x509
@@ -19,9 +20,10 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from audit.checkpoint import note_of
 from audit.storage import beside, replace_durably
-from audit.verifier.notes import BadEvidence, Checkpoint
+from audit.verifier.cli import stamps_beside
+from audit.verifier.notes import BadEvidence, Checkpoint, note_of
+from core.errors import InputError
 
 TIMEOUT_S = 10.0
 REQUEST = "application/timestamp-query"
@@ -47,6 +49,48 @@ def request_stamp(url: str, checkpoint: Checkpoint, authorities: bytes) -> bytes
         raise BadEvidence(f"the time-stamping authority did not answer: {error}") from error
     check_stamp(answer.content, checkpoint, authorities, nonce=asked.nonce)
     return answer.content
+
+
+class Attested(NamedTuple):
+    """A time-stamp beside a log: its checkpoint of ``size`` records existed ``at`` a time, or why that is not shown."""
+
+    size: int
+    at: datetime | None
+    fault: str
+
+
+def read_authorities(file: Path) -> bytes:
+    """The PEM of the root certificates to trust; :class:`InputError` where ``file`` holds none."""
+    try:
+        authorities = file.read_bytes()
+        x509.load_pem_x509_certificates(authorities)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "there is no PEM certificate in it"
+        raise InputError(
+            f"{file} cannot be used as the roots of time-stamps: {why}",
+            field="tsa-ca",
+            value=str(file),
+            remedy="Name the PEM file of the authority's root certificate, which you had from the authority itself.",
+        ) from error
+    return authorities
+
+
+def check_stamps(path: Path, authorities: bytes) -> list[Attested]:
+    """Check every time-stamp beside the log at ``path``, smallest checkpoint first; needs no network.
+
+    :param authorities: PEM of the root certificates to trust.
+    :raises BadEvidence: the checkpoints beside the log cannot be read.
+    """
+    return [_attested(*stamp, authorities) for stamp in stamps_beside(path)]
+
+
+def _attested(size: int, file: Path, checkpoint: Checkpoint | None, authorities: bytes) -> Attested:
+    if checkpoint is None:
+        return Attested(size, None, f"{file.name} is of a checkpoint of {size} records, which is not beside the log")
+    try:
+        return Attested(size, check_stamp(file.read_bytes(), checkpoint, authorities), "")
+    except BadEvidence as error:
+        return Attested(size, None, str(error))
 
 
 def check_stamp(stamp: bytes, checkpoint: Checkpoint, authorities: bytes, *, nonce: int | None = None) -> datetime:

@@ -14,12 +14,18 @@ from core.errors import LogDamaged, LogUnavailable, NotFound
 
 
 def verify(
-    path: Path, progress: Progress | None = None, *, held: Sequence[Checkpoint] = (), keys: Sequence[Key] = ()
+    path: Path,
+    progress: Progress | None = None,
+    *,
+    held: Sequence[Checkpoint] = (),
+    keys: Sequence[Key] = (),
+    keys_given: bool = True,
 ) -> Verification:
     """Check every line of the log at ``path`` and its segments; no file is changed.
 
     :param progress: called now and then and at the end with (bytes checked, bytes in all).
     :param held: checkpoints kept elsewhere, besides those beside the log. :param keys: verifier keys to check by.
+    :param keys_given: whether an auditor gave them; False where they were read beside the log.
     :raises NotFound: no such file.
     :raises LogUnavailable: it cannot be read.
     """
@@ -27,7 +33,7 @@ def verify(
         parts = parts_of(path) if path.parent.is_dir() else []
         if not parts:
             raise NotFound(f"no decision log at {path}", remedy="Give the path of a decisions.jsonl.")
-        return check_log(parts, evidence_of(path, parts, held, keys), progress=progress)
+        return check_log(parts, evidence_of(path, parts, held, keys, keys_given=keys_given), progress=progress)
     except BadEvidence as error:
         return Verification(False, 0, None, str(error), NO_HASH, False)
     except OSError as error:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import requests
 
-from audit.checkpoint import note_of
-from audit.verifier.notes import BadEvidence, Checkpoint, Key
+from audit.verifier.notes import BadEvidence, Checkpoint, Key, note_of
 
 TIMEOUT_S = 10.0
 Consistency = Callable[[int, int], list[bytes]]

@@ -19,11 +19,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.canonical import canonical
-from audit.checkpoint import note_of
 from audit.keys import SigningKey
 from audit.log import AuditLog
 from audit.record import Build
 from audit.storage import beside
+from audit.verifier.notes import note_of
 from benchmarks.evidence import delivery
 from core.clock import ManualClock
 

@@ -124,6 +124,7 @@ def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     verify.add_argument("--key", action="append", default=[], help="verifier key; repeatable (default: all of it)")
     verify.add_argument("--checkpoint", type=Path, action="append", default=[], help="one that you kept; repeatable")
     verify.add_argument("--proof", type=Path, action="append", default=[], help="proof file to check; repeatable")
+    verify.add_argument("--tsa-ca", type=Path, metavar="FILE", help="PEM of the roots to check time-stamps by")
     verify.add_argument("--json", action="store_true", help="print JSON for a program to read")
     keys = actions.add_parser("keys", parents=[log], help="show the public keys that checkpoints are signed with")
     keys.add_argument("--rotate", action="store_true", help="sign with a new key from now on")

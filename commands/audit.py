@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,16 +20,18 @@ from audit.log import AuditLog
 from audit.proofs import consistency_proof, inclusion_proof
 from audit.record import Build
 from audit.scanner import scan_records
+from audit.timestamp import Attested, check_stamps, read_authorities
 from audit.vault import Vault
 from audit.verifier.cli import in_words
-from audit.verifier.files import parts_of
-from audit.verifier.notes import BadEvidence, Key, decoded, read_checkpoints, shown
+from audit.verifier.files import Verification, parts_of
+from audit.verifier.notes import BadEvidence, Checkpoint, Key, decoded, read_checkpoints, shown
 from audit.verifier.proof_file import check_proof
 from audit.verify import records_in, verify
 from commands.keeping import keeping_of, log_path
 from core.clock import SystemClock
 from core.errors import InputError
 from core.settings import Settings
+from core.slots import format_utc
 from store.repositories import Repositories
 
 
@@ -43,25 +45,55 @@ def _opened(arguments: argparse.Namespace, settings: Settings) -> Iterator[Audit
 
 
 def verify_log(arguments: argparse.Namespace, settings: Settings) -> int:
-    """0 when every line and every proof given verifies, 1 when one does not."""
+    """0 when every line, and every proof and time-stamp asked for, verifies, 1 when one does not."""
     path = log_path(settings, arguments.log)
+    authorities = read_authorities(arguments.tsa_ca) if arguments.tsa_ca else None
     try:
         keys = [Key.parse(vkey) for vkey in arguments.key or read_vkeys(path)]
         held = [each for file in arguments.checkpoint for each in read_checkpoints(decoded(file.read_bytes()))]
         for proof in arguments.proof:
-            print(shown(f"{proof}: {check_proof(decoded(proof.read_bytes()), keys)}"))
+            own = "" if arguments.key else "no auditor's key given, the keys were taken from beside the log; "
+            print(shown(f"{proof}: {own}{check_proof(decoded(proof.read_bytes()), keys)}"))
     except BadEvidence as error:
         print(shown(str(error)))
         return 1
+    result = _with_bar(path, held, keys, arguments)
+    stamps = check_stamps(path, authorities) if authorities and result.ok else None
+    if arguments.json:
+        print(json.dumps(asdict(result) | ({} if stamps is None else {"timestamps": list(map(_stamp_fields, stamps))})))
+    else:
+        for line in [in_words(path, result), *([] if stamps is None else _stamps_in_words(path, stamps))]:
+            print(shown(line))
+    hold = stamps is None or (bool(stamps) and not any(stamp.fault for stamp in stamps))
+    return 0 if result.ok and hold else 1
+
+
+def _with_bar(
+    path: Path, held: Sequence[Checkpoint], keys: Sequence[Key], arguments: argparse.Namespace
+) -> Verification:
+    """Verify the log, with a bar of how far that is."""
     size = sum(part.stat().st_size for part in parts_of(path))
     with tqdm(total=size, unit="B", unit_scale=True, disable=arguments.json, leave=False) as bar:
 
         def show(done_bytes: int, _all_bytes: int) -> None:
             bar.update(done_bytes - bar.n)
 
-        result = verify(path, progress=show, held=held, keys=keys)
-    print(json.dumps(asdict(result)) if arguments.json else shown(in_words(path, result)))
-    return 0 if result.ok else 1
+        return verify(path, progress=show, held=held, keys=keys, keys_given=bool(arguments.key))
+
+
+def _stamp_fields(stamp: Attested) -> dict[str, int | str | None]:
+    return {"size": stamp.size, "at": None if stamp.at is None else format_utc(stamp.at), "fault": stamp.fault}
+
+
+def _stamps_in_words(path: Path, stamps: Sequence[Attested]) -> Iterator[str]:
+    """What the time-stamps say, a line each; what to do about one that does not hold, and where there is none."""
+    if not stamps:
+        yield f"no time-stamp lies beside {path}: copy {path.name}.tsr-* too, or set TIMESTAMP_URL to have new ones"
+    for size, at, fault in stamps:
+        if at is None:
+            yield f"{fault}; compare --tsa-ca with the root that the authority publishes, then ask for the file anew"
+        else:
+            yield f"the checkpoint of {size} records existed at {format_utc(at)}"
 
 
 def keys(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +19,7 @@ from audit.verifier.notes import (
     Checkpoint,
     Key,
     decoded,
+    note_of,
     read_checkpoints,
     read_own_checkpoints,
     shown,
@@ -45,11 +48,25 @@ def checkpoints_beside(path: Path) -> list[Checkpoint]:
     return read_own_checkpoints(beside.read_bytes())[0] if beside.exists() else []
 
 
-def evidence_of(path: Path, parts: Sequence[Path], held: Sequence[Checkpoint], keys: Sequence[Key]) -> Evidence:
+def stamps_beside(path: Path) -> list[tuple[int, Path, Checkpoint | None]]:
+    """The time-stamps kept beside the log at ``path``: size of the checkpoint of each, its file, and the checkpoint.
+
+    What is stamped is the checkpoint as the log signed it, which stands first of its size; None: it is not there.
+    """
+    named = re.compile(re.escape(path.name) + r"\.tsr-([0-9]{12,16})")
+    found = ((named.fullmatch(each.name), each) for each in path.parent.iterdir())
+    stamps = sorted((int(match[1]), each) for match, each in found if match)
+    stamped = {checkpoint.size: checkpoint for checkpoint in reversed(checkpoints_beside(path) if stamps else [])}
+    return [(size, file, stamped.get(size)) for size, file in stamps]
+
+
+def evidence_of(
+    path: Path, parts: Sequence[Path], held: Sequence[Checkpoint], keys: Sequence[Key], *, keys_given: bool = True
+) -> Evidence:
     """What the log at ``path`` is held against; :class:`BadEvidence` when ``parts`` lack the live file itself."""
     if path not in parts:
         raise BadEvidence(f"missing: {path.name} is not there, although segments of it are")
-    return Evidence(read_head(path), checkpoints_beside(path), keys, held)
+    return Evidence(read_head(path), checkpoints_beside(path), keys, held, keys_given and bool(keys))
 
 
 def in_words(path: Path, found: Verification) -> str:
@@ -64,12 +81,20 @@ def in_words(path: Path, found: Verification) -> str:
 
 
 def _agreed(found: Verification) -> str:
-    signed, unchecked = ("signed ", "") if found.signed else ("", ", signatures not checked")
+    """How many checkpoints agree, who signed them, and whose word that is."""
     if found.checkpoints == 0:
         return "no checkpoint"
-    if found.checkpoints == 1:
-        return f"1 {signed}checkpoint agrees{unchecked}"
-    return f"{found.checkpoints} {signed}checkpoints agree{unchecked}"
+    if found.signed is None:
+        return f"{_checkpoints(found.checkpoints, '')}, signatures not checked; no auditor's key given"
+    own = "" if found.keys_given else "; no auditor's key given, the keys were taken from beside the log"
+    if not found.not_counted:
+        return _checkpoints(found.signed, "signed ") + own
+    others = f"{found.checkpoints - found.signed} more not counted as signed: no key given leads to"
+    return f"{_checkpoints(found.signed, 'signed ')}; {others} {', '.join(found.not_counted)}{own}"
+
+
+def _checkpoints(count: int, how: str) -> str:
+    return f"1 {how}checkpoint agrees" if count == 1 else f"{count} {how}checkpoints agree"
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -110,4 +135,17 @@ def _check_files(asked: argparse.Namespace, keys: Sequence[Key]) -> int:
     held = [checkpoint for file in asked.checkpoint for checkpoint in read_checkpoints(decoded(file.read_bytes()))]
     found = check_log(parts, evidence_of(path, parts, held, keys))
     _say(json.dumps(asdict(found)) if asked.json else in_words(path, found))
+    if found.ok and not asked.json:
+        _say_how_to_check_stamps(path)
     return 0 if found.ok else 1
+
+
+def _say_how_to_check_stamps(path: Path) -> None:
+    """A time-stamp needs more than the standard library; openssl checks it by the digest of what was stamped."""
+    for size, file, checkpoint in stamps_beside(path):
+        if checkpoint is None:
+            _say(f"{file}: not checked, its checkpoint of {size} records is not beside the log")
+            continue
+        digest = hashlib.sha256(note_of(checkpoint).encode()).hexdigest()
+        command = f"openssl ts -verify -digest {digest} -in {shlex.quote(str(file))} -CAfile CA.pem"
+        _say(f"time-stamp of {size} records not checked here; with the authority's root as CA.pem: {command}")

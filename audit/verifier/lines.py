@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
@@ -48,11 +49,14 @@ class Place(NamedTuple):
 
 
 class Links(NamedTuple):
-    """What a line says of its place."""
+    """What a line says of its place and of other lines."""
 
     seq: int
     prev: str
     log_id: str
+    kind: str
+    refs: tuple[tuple[int, bytes], ...] = ()
+    """number and leaf hash of each earlier record that it names"""
 
 
 FIRST = Place()
@@ -114,6 +118,7 @@ for _later in ("commit", "refs", "trace"):
     del _TYPES_1[_later]
 SCHEMAS = {"slackwater.audit/1": _TYPES_1, "slackwater.audit/2": _TYPES_2}
 """every schema that was ever written, with the types of its envelope"""
+_HEX64 = re.compile("[0-9a-f]{64}")
 _FIELDS = {schema: tuple(types) for schema, types in SCHEMAS.items()}
 _TYPES = {schema: tuple(types.values()) for schema, types in SCHEMAS.items()}
 
@@ -137,7 +142,22 @@ def envelope_of(seq: int, raw: bytes) -> dict[str, Any]:
         raise LineFault(seq, f"not a record: {', '.join(wrong)} has the wrong type")
     if not is_time(envelope["recorded_at"]):
         raise LineFault(seq, "not a record: recorded_at has the wrong type, it is no time in UTC")
+    if not all(is_ref(ref, envelope["seq"]) for ref in envelope.get("refs", ())):
+        raise LineFault(seq, "not a record: refs do not name earlier records by seq and leaf hash alone")
     return envelope
+
+
+def is_ref(ref: Any, seq: int) -> bool:
+    """Whether an item of ``refs`` of record ``seq`` names an earlier record by its number and a leaf hash."""
+    if type(ref) is not dict or tuple(ref) != ("leaf", "seq") or type(ref["seq"]) is not int:
+        return False
+    return 0 <= ref["seq"] < seq and type(ref["leaf"]) is str and _HEX64.fullmatch(ref["leaf"]) is not None
+
+
+def links_of(envelope: dict[str, Any]) -> Links:
+    """What a line with this envelope says of its place and of other lines."""
+    refs = tuple((ref["seq"], bytes.fromhex(ref["leaf"])) for ref in envelope.get("refs", ()))
+    return Links(envelope["seq"], envelope["prev"], envelope["log_id"], envelope["kind"], refs)
 
 
 def _links_to(raw: bytes | None, line_hash: str) -> bool:
@@ -163,8 +183,8 @@ def follow(
     *,
     head: Head | None = None,
     end: int | None = None,
-) -> Iterator[tuple[int, bytes, str]]:
-    """Offset, bytes and hash of each line in order, from where the stream stands, in constant memory.
+) -> Iterator[tuple[int, bytes, str, Links]]:
+    """Offset, bytes, hash and links of each line in order, from where the stream stands, in constant memory.
 
     A link that does not hold is blamed on the line that was changed: when the line after it still links to it, the
     line before was changed, else the line itself.
@@ -189,7 +209,7 @@ def follow(
             raise LineFault(seq, "a record of another log: its log_id differs from the line before")
         if head is not None and seq + 1 == head.records and line_hash != head.hash:
             raise LineFault(seq, "changed: it is not the record that was acknowledged (see the .head file)")
-        yield offset, raw, line_hash
+        yield offset, raw, line_hash, told
         seq, prev, log_id = seq + 1, line_hash, told.log_id
 
 
@@ -200,7 +220,7 @@ def scan(stream: BinaryIO, at: Place = FIRST, *, head: Head | None = None, end: 
     def read(seq: int, raw: bytes) -> Links:
         nonlocal envelope
         envelope = envelope_of(seq, raw)
-        return Links(envelope["seq"], envelope["prev"], envelope["log_id"])
+        return links_of(envelope)
 
-    for offset, raw, line_hash in follow(stream, at, read, head=head, end=end):
+    for offset, raw, line_hash, _ in follow(stream, at, read, head=head, end=end):
         yield Line(offset, raw, line_hash, envelope)

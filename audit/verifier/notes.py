@@ -86,6 +86,14 @@ class Checkpoint:
             raise BadEvidence(f"the checkpoint of {self.size} records is signed by no key given")
 
 
+def note_of(checkpoint: Checkpoint) -> str:
+    """A checkpoint as the signed note that it was read from."""
+    lines = (
+        f"\u2014 {name} {base64.b64encode(key_id + raw).decode()}\n" for name, key_id, raw in checkpoint.signatures
+    )
+    return f"{checkpoint.text}\n{''.join(lines)}"
+
+
 def unbase64(text: str) -> bytes:
     """The bytes that Base64 spells; none where it spells nothing."""
     try:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from audit.verifier.lines import Links, envelope_of, is_time
+from audit.verifier.lines import Links, envelope_of, is_time, links_of
 
 OFTEN = 32
 """lines with as many quotation marks, after which a pattern is made of the next"""
@@ -16,7 +16,8 @@ _ALPHABET = re.compile(rb"[ !#-\[\]-~\"]*")
 _TOKEN = re.compile(rb'"[^"]*"|-?[0-9]+')
 _TEXT = rb"[ !#-\[\]-~]*"
 _INTEGER = rb"(?:0|-?[1-9][0-9]{0,14})"
-_LINKS = frozenset({b'"prev"', b'"log_id"', b'"recorded_at"'})
+_LINKS = frozenset({b'"kind"', b'"prev"', b'"log_id"', b'"recorded_at"'})
+_LEAF = rb'"([0-9a-f]{64})"'
 
 
 class Shapes:
@@ -38,12 +39,14 @@ class Shapes:
         for pattern in self._patterns.get(quotes, ()):
             match = pattern.fullmatch(raw)
             if match is not None:
-                log_id, prev, at, number = match.groups()
-                if is_time(at.decode()):
-                    return Links(int(number), prev.decode(), log_id.decode())
+                kind, log_id, prev, at, *named, number = match.groups()
+                refs = _refs(named) if named else ()
+                own = int(number)
+                if is_time(at.decode()) and all(0 <= ref < own for ref, _ in refs):
+                    return Links(own, prev.decode(), log_id.decode(), kind.decode(), refs)
         envelope = envelope_of(seq, raw)
         self._learn(quotes, raw)
-        return Links(envelope["seq"], envelope["prev"], envelope["log_id"])
+        return links_of(envelope)
 
     def _learn(self, quotes: int, raw: bytes) -> None:
         self._seen[quotes] += 1
@@ -53,8 +56,16 @@ class Shapes:
             self._patterns.setdefault(quotes, []).append(re.compile(b"".join(_pattern(raw))))
 
 
+def _refs(named: list[bytes]) -> tuple[tuple[int, bytes], ...]:
+    """Numbers and leaf hashes out of the groups of a pattern, where they alternate, the leaf first."""
+    return tuple(zip(map(int, named[1::2]), (bytes.fromhex(leaf.decode()) for leaf in named[::2])))  # noqa: B905  pairs
+
+
 def _pattern(raw: bytes) -> Iterator[bytes]:
-    """The parts of the pattern that ``raw`` and lines of its shape match; its groups are log_id, prev, time and seq."""
+    """The parts of the pattern that ``raw`` and lines of its shape match.
+
+    Its groups are kind, log_id, prev, time, leaf and number of each reference, and seq.
+    """
     depth, end, key = 0, 0, b""
     for token in _TOKEN.finditer(raw):
         gap, text = raw[end : token.start()], token.group()
@@ -62,12 +73,15 @@ def _pattern(raw: bytes) -> Iterator[bytes]:
         end = token.end()
         yield re.escape(gap)
         if not text.startswith(b'"'):
-            yield rb"(%b)" % _INTEGER if depth == 1 and key == b'"seq"' else _INTEGER
+            named = key == b'"refs"' or (depth == 1 and key == b'"seq"')
+            yield rb"(%b)" % _INTEGER if named else _INTEGER
         elif raw[end : end + 1] == b":":
             key = text if depth == 1 else key
             yield re.escape(text)
         elif depth == 1 and key in _LINKS:
             yield rb'"(%b)"' % _TEXT
+        elif key == b'"refs"':
+            yield _LEAF
         else:
             yield re.escape(text) if depth == 1 and key == b'"schema"' else rb'"%b"' % _TEXT
     yield re.escape(raw[end:])

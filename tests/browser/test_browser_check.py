@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from werkzeug.serving import make_server
 
-from audit.checkpoint import note_of
+from audit.canonical import canonical
+from audit.keys import SigningKey
 from audit.log import AuditLog
+from audit.record import digest
+from audit.verifier.notes import note_of
 from tests.browser.fakes import full_house
 from tests.unit.audit.samples import delivery
 from tests.unit.web.fakes import House
@@ -27,7 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A day's records, a checkpoint over them, and one record more."""
     built = full_house(tmp_path_factory.mktemp("checked"))
     built.log.checkpoint()
-    built.log.append("delivery", delivery("after the checkpoint"))
+    built.log.append("delivery", delivery("after the checkpoint"), refs=[built.log.get(seq).ref for seq in (3, 38)])
     yield built
     built.log.close()
 
@@ -70,9 +75,10 @@ def serve(page: Page, log: AuditLog, change: Change) -> None:
     page.route("**/api/audit/lines*", answer)
 
 
-def outcome(page: Page, kept: str = "") -> str:
+def outcome(page: Page, kept: str = "", key: str = "") -> str:
     """What the page says once it has checked."""
     page.get_by_label("A head hash or checkpoint that you kept").fill(kept)
+    page.get_by_label("Your verifier key").fill(key)
     page.get_by_role("button", name="Check every line here").click()
     expect(page.locator("[data-verify-outcome] .verdict").first).to_be_visible()
     expect(page.get_by_role("button", name="Check every line here")).to_be_enabled()
@@ -128,6 +134,42 @@ def test_point_02_the_browser_names_the_exact_line_that_was_changed(
     assert f"Not intact. First bad line: {line}, record {line - 1}." in told
 
 
+def linked_anew(seq: int, change: Callable[[dict[str, Any]], object]) -> Change:
+    """Change one record, and write the links of all that follow anew."""
+
+    def changed(lines: list[bytes]) -> list[bytes]:
+        prev, found = "0" * 64, []
+        for place, line in enumerate(lines):
+            envelope = json.loads(line)
+            if place == seq:
+                change(envelope)
+            found.append(canonical(envelope | {"prev": prev}) + b"\n")
+            prev = digest(found[-1].rstrip(b"\n"))
+        return found
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        linked_anew(3, lambda envelope: envelope["body"].update(job_id="another")),
+        linked_anew(38, lambda envelope: envelope["body"].update(job_id="another")),
+        linked_anew(39, lambda envelope: envelope["refs"][0].update(leaf="a" * 64)),
+        linked_anew(39, lambda envelope: envelope["refs"][0].update(seq=39)),
+        linked_anew(39, lambda envelope: envelope.update(refs=[None])),
+        linked_anew(39, lambda envelope: envelope.update(refs={})),
+    ],
+    ids=["a record of another page", "the record before", "leaf", "itself", "none", "no list"],
+)
+def test_a_reference_that_is_not_to_the_record_as_it_was_is_told_by_its_line(
+    page: Page, house: House, change: Change
+) -> None:
+    serve(page, house.log, change)
+    told = outcome(page)
+    assert "Not intact. First bad line: 40, record 39. In full: it names an earlier record by another leaf" in told
+
+
 def rewritten(folder: Path) -> Change:
     """All lines written anew, whole and linked, by someone who has the program."""
     forged = full_house(folder)
@@ -158,6 +200,61 @@ def test_a_log_that_was_cut_is_noticed(page: Page, house: House) -> None:
     serve(page, house.log, lambda lines: lines[:-5])
     told = outcome(page)
     assert re.search(r"Cut\. 39 records stand behind the last checkpoint of the server, 35 are here\.", told)
+
+
+def label_of(vkey: str) -> str:
+    """Name and hash of a verifier key."""
+    return "+".join(vkey.split("+")[:2])
+
+
+def test_the_signature_is_checked_by_the_key_of_the_server_and_said_to_be_so(page: Page, house: House) -> None:
+    told, label = outcome(page), label_of(house.log.vkey())
+    assert "Signed by a key that came from this server." in told
+    assert f"The signature of the last checkpoint of the server by {label} holds; compare that key" in told
+    shown = page.get_by_label("Verifier keys", exact=True)
+    assert (shown.text_content() or "").split() == [house.log.vkey()]
+    assert page.locator(".verdict.bad").count() == 0
+
+
+def test_the_signature_is_checked_by_the_auditors_own_key(page: Page, house: House) -> None:
+    kept, vkey = note_of(house.log.checkpoints()[-1]), house.log.vkey()
+    told = outcome(page, kept, f"  {vkey}\n")
+    assert f"Signed. The last checkpoint of the server is signed by your key {label_of(vkey)}." in told
+    assert f"Signed. What you kept is signed by your key {label_of(vkey)}." in told
+    other = SigningKey.new(house.log.checkpoints()[-1].origin).vkey
+    told = outcome(page, kept, other)
+    assert told.count("Not signed by your key.") == 2
+    assert f"is signed by {label_of(vkey)}, not by {label_of(other)}." in told
+    assert outcome(page, kept, vkey.replace("+", "-")).startswith("Not read. Your verifier key is none of a log")
+    assert outcome(page, kept, f"{vkey[:-4]}AAAA").startswith("Not read.")
+
+
+def test_a_signature_that_does_not_hold_is_told(page: Page, house: House) -> None:
+    note = note_of(house.log.checkpoints()[-1])
+    forged = note[:-12] + ("A" if note[-12] != "A" else "B") + note[-11:]
+    for key in ("", house.log.vkey()):
+        told = outcome(page, forged, key)
+        assert f"Forged. The signature of what you kept by {label_of(house.log.vkey())} does not hold." in told
+    stranger = SigningKey.new(house.log.checkpoints()[-1].origin)
+    text = house.log.checkpoints()[-1].text
+    assert f"What you kept is signed by {label_of(stranger.vkey)}, and by no key of this server." in outcome(
+        page, stranger.sign(text)
+    )
+
+
+def test_a_browser_without_ed25519_says_that_the_signature_was_not_checked(page: Page, house: House) -> None:
+    page.add_init_script("""
+        const real = SubtleCrypto.prototype.importKey;
+        SubtleCrypto.prototype.importKey = function (form, bytes, how, ...rest) {
+            if (how.name !== "Ed25519") return real.call(this, form, bytes, how, ...rest);
+            return Promise.reject(new DOMException("Unrecognized name.", "NotSupportedError"));
+        };
+    """)
+    page.reload()
+    told = outcome(page, "", house.log.vkey())
+    assert "Signature not checked. This browser has no Ed25519 in WebCrypto." in told
+    assert "Signed." not in told
+    assert f"The head that this page names is record {house.log.head()[0] - 1}" in told
 
 
 def test_a_context_that_is_not_secure_is_said_plainly(page: Page) -> None:

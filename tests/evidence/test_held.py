@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.checkpoint import CheckpointFile, note_of
+from audit.checkpoint import CheckpointFile
 from audit.keys import read_vkeys, signing_key
 from audit.log import AuditLog
 from audit.segments import Keeping
@@ -18,7 +18,7 @@ from audit.storage import beside
 from audit.verifier import cli, notes
 from audit.verifier.files import Evidence, check_log
 from audit.verifier.lines import Head
-from audit.verifier.notes import Key
+from audit.verifier.notes import Key, note_of
 from audit.verifier.tree import leaf_hash
 from audit.verify import verify
 from core.clock import ManualClock

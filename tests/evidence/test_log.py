@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 
 from audit.canonical import canonical
-from audit.checkpoint import note_of
 from audit.keys import SigningKey, read_vkeys
 from audit.log import AuditLog
 from audit.record import Entry, digest
 from audit.segments import Keeping
 from audit.storage import beside
 from audit.verifier.lines import NO_HASH
-from audit.verifier.notes import Key
+from audit.verifier.notes import Key, note_of
 from audit.verify import records_in, verify
 from core.clock import ManualClock
 from core.errors import LogDamaged, NotFound

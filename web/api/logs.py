@@ -10,6 +10,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, Field
 
+from audit.log import AuditLog
 from audit.record import Record
 from core.job import Instant
 from web.access import visitor
@@ -27,7 +28,6 @@ RecordKind = Literal[
     "decision",
     "negotiation_round",
     "round",
-    "settlement_period",
     "delivery",
     "settlement_period",
     "booking",
@@ -50,7 +50,7 @@ class PageQuery(Query):
     offset: Offset = 0
 
 
-class LogsQuery(PageQuery):
+class RecordFilters(BaseModel):
     """Which records."""
 
     kind: RecordKind | None = None
@@ -62,19 +62,30 @@ class LogsQuery(PageQuery):
     settlement_date: date | None = Field(None, description="day in London on which what is told of starts")
     q: SearchText | None = Field(None, description="text that occurs in the record")
 
+    def criteria(self, log: AuditLog) -> dict[str, Any]:
+        """The filters as :meth:`AuditLog.records` takes them."""
+        return {
+            "kind": self.kind,
+            "job_id": self.job_id,
+            "site_id": self.site_id,
+            "start": self.start,
+            "end": self.end,
+            "tenant_commits": log.known_as("tenant", self.tenant) if self.tenant else None,
+            "settlement_date": self.settlement_date.isoformat() if self.settlement_date else None,
+            "text": self.q,
+        }
 
-class ExportRequest(BaseModel):
+
+class LogsQuery(RecordFilters, PageQuery):
+    """Which records, and which part of them."""
+
+
+class ExportRequest(RecordFilters):
     """Which records, and in which form."""
 
     model_config = ConfigDict(extra="forbid")
 
     format: Form = Field("jsonl", description="each holds the canonical lines; `proof` is a zip with the proof of each")
-    kind: RecordKind | None = None
-    job_id: SearchText | None = None
-    site_id: SearchText | None = None
-    start: Instant | None = Field(None, description="recorded at or after")
-    end: Instant | None = Field(None, description="recorded before")
-    q: SearchText | None = Field(None, description="text that occurs in the record")
 
 
 class LinesQuery(Query):
@@ -142,18 +153,14 @@ class VerificationOut(BaseModel):
     reason: str
     head_hash: str
     anchored: bool = Field(description="True when the end of the log was known, so that a cut would have shown")
+    hashed_only: int = Field(description="records removed after the retention, of which the leaf hashes alone are here")
 
 
 @api.get("/api/logs", responses={200: Logs})
 def logs(query: LogsQuery) -> Response:
     """Records of the decision log, filtered."""
     log = services_of_request().log
-    records, total = log.records(
-        text=query.q,
-        tenant_commits=log.known_as("tenant", query.tenant) if query.tenant else None,
-        settlement_date=query.settlement_date.isoformat() if query.settlement_date else None,
-        **query.model_dump(exclude={"q", "tenant", "settlement_date"}),
-    )
+    records, total = log.records(limit=query.limit, offset=query.offset, **query.criteria(log))
     return answer(Logs(logs=[_decision(record) for record in records], total=total))
 
 
@@ -185,8 +192,8 @@ _FILE: Any = {
 @api.post("/api/audit/exports", responses=_FILE)
 def exports(body: ExportRequest) -> Response:
     """The records that match, oldest first, as a file; the export itself is recorded before it is handed out."""
-    filters = body.model_dump(exclude={"format", "q"}) | {"text": body.q}
-    return export(services_of_request(), visitor(), body.format, filters)
+    services = services_of_request()
+    return export(services, visitor(), body.format, body.criteria(services.log))
 
 
 _LINES: Any = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Lines of the log"}}

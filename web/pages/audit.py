@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from audit.checkpoint import note_of
+from audit.keys import read_vkeys
 from audit.log import AuditLog
 from audit.record import FORMER_KINDS, Record
+from audit.verifier.notes import note_of
 from core.errors import InputError
 from web.pages.differences import compare
 from web.pages.fields import fields_of
@@ -48,6 +49,7 @@ def index() -> ResponseReturnValue:
         first_seq=services.log.first_seq,
         head_hash=head_hash,
         checkpoint=note_of(checkpoints[-1]) if checkpoints else None,
+        keys=read_vkeys(services.log.path),
         healthy=services.log.healthy(),
         verification=verification_of_request().state(),
         query_url=query_url,

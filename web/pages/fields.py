@@ -68,7 +68,6 @@ TITLES: Mapping[str, str] = {
     "it": "IT energy",
     "kw": "Power",
     "mwh": "Energy",
-    "scope2": "Scope 2",
 }
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")

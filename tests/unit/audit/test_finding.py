@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from audit.contents import row_of
 from audit.index import Index, Query
 from audit.log import AuditLog
 from audit.record import Record
+from audit.segments import Keeping
 from audit.verifier.lines import NO_HASH
-from tests.unit.audit.samples import NOON, decision, delivery, open_log
+from core.clock import ManualClock
+from core.errors import NotFound
+from tests.unit.audit.samples import BUILD, NOON, decision, delivery, open_log
 
 MINE, OTHERS = "a" * 64, "b" * 64
 
@@ -88,3 +92,70 @@ def test_a_line_comes_as_the_file_holds_it_changed_or_not(path: Path) -> None:
     path.write_bytes(whole.replace(b"job-2", b"job-X"))
     assert b"job-X" in log.stored(2)
     log.close()
+
+
+@pytest.fixture
+def expiring(path: Path) -> Iterator[AuditLog]:
+    """A log of several segments, the first of which holds records 0 to 3 or more and may be removed."""
+    log = AuditLog.open(path, clock=ManualClock(NOON), build=BUILD, keeping=Keeping(segment_bytes=4000))
+    for number in range(12):
+        log.append("delivery", delivery(f"job-{number}"))
+    yield log
+    log.close()
+
+
+class Meanwhile:
+    """Stands in for the readers' lock: what happens just before a reader gets it."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self.log = log
+
+    def __enter__(self) -> None:
+        self.log._segments.remove_oldest()
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held."""
+
+
+def test_a_record_whose_segment_goes_just_before_it_is_read_is_not_found(
+    expiring: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for read in (expiring.get, expiring.stored):
+        first = expiring.first_seq
+        with monkeypatch.context() as patched:
+            patched.setattr(expiring._reader, "_still", Meanwhile(expiring))
+            with pytest.raises(NotFound, match=f"record {first} was removed with its segment"):
+                read(first)
+        assert expiring.first_seq > first
+
+
+def test_records_that_go_while_they_are_handed_on_are_left_out(expiring: AuditLog) -> None:
+    found = expiring.matching(kind="delivery")
+    assert next(found).seq == 0
+    expiring._segments.remove_oldest()
+    assert [record.seq for record in found] == seqs(expiring, kind="delivery")[::-1]
+
+
+@pytest.mark.parametrize("text", [None, "JOB-"])
+def test_a_search_beside_a_removal_finds_what_is_left(
+    expiring: AuditLog, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    real = expiring._contents.index.find
+
+    def find(query: Query) -> Any:
+        found = real(query)
+        expiring._segments.remove_oldest()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(expiring._contents.index, "find", find)
+        counted = expiring.counts("kind", kind="delivery", text=text)
+        assert counted == {("delivery",): len(seqs_left(expiring))}
+        records, _ = expiring.records(kind="delivery", text=text)
+        assert [record.seq for record in records] == seqs_left(expiring)
+
+
+def seqs_left(log: AuditLog) -> list[int]:
+    """Deliveries from the oldest record on that is still there, newest first."""
+    kept = range(log.first_seq, log.head()[0])
+    return [seq for seq in reversed(kept) if log.get(seq).kind == "delivery"]

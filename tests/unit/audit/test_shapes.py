@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.verifier.lines import LineFault, Links, envelope_of
+from audit.verifier.lines import LineFault, Links, envelope_of, links_of
 from audit.verifier.shapes import OFTEN, Shapes
 from tests.unit.audit.samples import write_log
 
@@ -26,7 +26,7 @@ def whole(seq: int, raw: bytes) -> Links | str:
         envelope = envelope_of(seq, raw)
     except LineFault as fault:
         return fault.reason
-    return Links(envelope["seq"], envelope["prev"], envelope["log_id"])
+    return links_of(envelope)
 
 
 def matched(shapes: Shapes, seq: int, raw: bytes) -> Links | str:

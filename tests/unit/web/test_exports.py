@@ -10,14 +10,16 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from flask.testing import FlaskClient
 
 from audit.exports import FORMATS, Format, read
+from audit.record import BODIES, FORMER_KINDS
 from tests.unit.audit.samples import decision, delivery
 from tests.unit.web.fakes import House
+from web.api.logs import ExportRequest, LogsQuery, RecordFilters, RecordKind
 
 
 @pytest.fixture
@@ -59,6 +61,40 @@ def test_a_proof_bundle_is_checked_with_nothing_but_itself(full: House, client: 
     (tmp_path / "forged").write_text(forged)
     assert subprocess.run([*verifier, str(tmp_path / "forged")], capture_output=True, check=False).returncode == 1
     assert full.log.get(int(answer.headers["X-Export-Record"])).body["format"] == "proof"
+
+
+def test_a_proof_bundle_says_that_its_records_are_a_selection(full: House, client: FlaskClient) -> None:
+    answer = client.post("/api/audit/exports", json={"format": "proof", "job_id": "job-1"})
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as bundle:
+        told = bundle.read("README.txt").decode()
+    assert "records.jsonl is a selection" in told
+    assert "do not check it as a" in told
+
+
+def test_records_are_exported_by_the_same_filters_as_they_are_listed(full: House, client: FlaskClient) -> None:
+    assert set(RecordFilters.model_fields) < set(ExportRequest.model_fields)
+    assert set(RecordFilters.model_fields) < set(LogsQuery.model_fields)
+    commit = full.log.commit("tenant", "acme")
+    mine = full.log.append("decision", decision("job-7", tenant_commit=commit))
+    for filters in ({"tenant": "acme"}, {"tenant": "acme", "settlement_date": "2026-03-01"}):
+        answer = client.post("/api/audit/exports", json={"format": "jsonl", **filters})
+        assert list(read("jsonl", io.BytesIO(answer.data))) == [mine.line]
+        recorded = full.log.get(int(answer.headers["X-Export-Record"]))
+        assert recorded.body["filters"]["tenant_commits"] == commit
+        assert b"acme" not in recorded.line
+    other_day = client.post("/api/audit/exports", json={"tenant": "acme", "settlement_date": "2026-03-02"})
+    assert other_day.data == b""
+    assert client.post("/api/audit/exports", json={"settlement_date": "yesterday"}).status_code == 422
+
+
+def test_the_kinds_that_can_be_asked_for_are_those_that_there_are() -> None:
+    kinds = get_args(RecordKind)
+    assert sorted(kinds) == sorted({*BODIES, *FORMER_KINDS})
+
+
+def test_a_verification_says_how_many_records_stand_as_hashes_alone(full: House, client: FlaskClient) -> None:
+    told = client.get("/api/audit/verify").get_json()
+    assert (told["ok"], told["records"], told["hashed_only"]) == (True, 6, 0)
 
 
 def test_what_an_auditor_searched_for_is_not_in_clear_on_the_log(full: House, client: FlaskClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -360,6 +361,13 @@ def test_verifying_counts_every_record(client: FlaskClient, busy: House) -> None
     assert f"All {records} records" in answer.text
     assert "<html" not in answer.text
     assert "Verified." in client.get("/audit", headers=PAGE).text
+
+
+def test_verifying_says_that_the_keys_are_the_servers_own(client: FlaskClient, busy: House) -> None:
+    busy.log.checkpoint()
+    answer = client.post("/audit/verify", data={"csrf_token": token(client)}, headers=FRAGMENT)
+    told = "1 checkpoint agrees with them, 1 of them signed by the keys beside the log: no auditor's key given."
+    assert told in unescape(answer.text)
 
 
 def test_verifying_names_the_first_bad_line(client: FlaskClient, busy: House) -> None:

@@ -104,11 +104,14 @@ export async function check({ first, read, sizes, seen }) {
   let seq = first;
   let before = first ? null : NO_HASH;
   let logId = null;
+  let leaves = new Uint8Array(0);
   for (;;) {
     const bytes = await read(seq, BATCH);
     if (!bytes.length) return { records: seq - first, head: before ?? NO_HASH, roots, tree };
     const lines = splitLines(seq, bytes);
     const hashes = (await Promise.all(lines.map(digest))).map(hex);
+    const fresh = await Promise.all(lines.map(leafHash));
+    leaves = room(leaves, seq - first, fresh);
     for (const [place, raw] of lines.entries()) {
       const number = seq + place;
       const envelope = envelopeOf(number, raw);
@@ -118,13 +121,34 @@ export async function check({ first, read, sizes, seen }) {
         throw linkFault(number, hashes[place], following);
       }
       if (logId !== null && envelope.log_id !== logId) throw new Fault(number, "it is a record of another log");
+      const refs = envelope.refs ?? [];
+      if (!Array.isArray(refs) || !refs.every((ref) => names(ref, number, first, leaves))) {
+        throw new Fault(number, "it names an earlier record by another leaf hash than that record has");
+      }
       logId = envelope.log_id;
       before = hashes[place];
       seen(number, before);
     }
-    if (!first) await grow(tree, await Promise.all(lines.map(leafHash)), sizes, roots);
+    if (!first) await grow(tree, fresh, sizes, roots);
     seq += lines.length;
   }
+}
+
+// The 32 bytes of each leaf hash so far, with `fresh` ones after the first `count`; doubled when it is full.
+function room(leaves, count, fresh) {
+  const size = 32 * (count + fresh.length);
+  const held = size > leaves.length ? new Uint8Array(2 * size) : leaves;
+  if (held !== leaves) held.set(leaves);
+  fresh.forEach((leaf, place) => held.set(leaf, 32 * (count + place)));
+  return held;
+}
+
+// Whether a reference of record `seq` is to an earlier one by the leaf hash that it has; of those before `first`, which
+// were removed with their lines, only the number can be looked at.
+function names(ref, seq, first, leaves) {
+  if (!Number.isSafeInteger(ref?.seq) || ref.seq < 0 || ref.seq >= seq) return false;
+  if (ref.seq < first) return true;
+  return hex(leaves.subarray(32 * (ref.seq - first), 32 * (ref.seq - first + 1))) === ref.leaf;
 }
 
 async function grow(tree, leaves, sizes, roots) {
