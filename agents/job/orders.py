@@ -208,7 +208,7 @@ def _standing(
     for row, (job, kept) in enumerate(zip(jobs, does.tolist(), strict=True)):
         course = cast(Course, job.planned)
         if kept and course.site in job.sites:
-            place[row] = at.get((number[course.site], job.hardware), number[course.site])
+            place[row] = at.get((number[course.site], job.hardware), NOWHERE)
     return place, level
 
 

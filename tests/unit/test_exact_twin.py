@@ -14,7 +14,7 @@ from core.plan import Plan
 from tests.worlds import world
 
 QUICK, MANY = 80, 3000
-ONCE_WRONG = (185, 1251, 1258, 1895)
+ONCE_WRONG = (185, 1251, 1258, 1434, 1895, 2830)
 """worlds whose plans once broke a limit, or that were refused though there is a plan"""
 EFFORT = Effort(time_limit_s=10, target_gap=0.01, trials_a_job=20)
 EXACT_LIMIT_S = 2.0
