@@ -43,11 +43,14 @@ class Reckoning:
             self._add(lacking, figures, found)
         return found
 
-    def settle(self, now: datetime) -> None:
-        """Give rows of passed slots the figures that are known by now, again and again until they are final."""
+    def settle(self, now: datetime) -> frozenset[str]:
+        """Give rows of passed slots the figures that are known by now, again and again until they are final.
+
+        :returns: the jobs whose rows have changed.
+        """
         rows = [row for row in self.ledger.unsettled(now) if row.slot_start + SLOT <= now]
         if not rows:
-            return
+            return frozenset()
         first = min(row.slot_start for row in rows)
         slots = slots_between(first, slot_ceil(now))
         zone_of = {site.site_id: site.zone for site in self.sites.sites()}
@@ -60,6 +63,7 @@ class Reckoning:
         ]
         if changed:
             self.ledger.settle(changed)
+        return frozenset(row.job_id for row in changed)
 
     def _add(self, lacking: Sequence[Job], figures: Figures, found: dict[str, list[SlotEntry]]) -> None:
         coming = self.ledger.entries(leg=Leg.BASELINE, start=figures.start, end=figures.start + SLOT * figures.slots)

@@ -100,6 +100,9 @@ def _recovery(body: Body, _names: Names) -> str:
 
 
 def _correction(body: Body, _names: Names) -> str:
+    if body.get("carbon"):
+        claim = f"The carbon claim of delivery {number(body['corrected_seq'])}"
+        return f"{claim} is restated as {body['carbon']['claim_level']}, revision {body['revision']}: {body['reason']}"
     told = ", ".join(change["path"] for change in body["changes"])
     return f"Record {number(body['corrected_seq'])} is corrected in {told}: {body['reason']}"
 
