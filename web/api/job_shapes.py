@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, computed_field
 from core.job import PRIORITY_TIERS, Job
 from core.ledger import SlotEntry, Totals
 from core.slots import SLOT, slots_between
+from web.api.claim_shapes import ClaimOut
 from web.api.explanation_shapes import ReasonsOut, WaitingOut
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class JobDetail(JobOut):
     allocations: list[SlotOut]
     baseline: list[SlotOut]
     savings: SavingsOut | None = Field(description="null until it has been planned")
+    claim: ClaimOut | None = Field(description="about carbon, as last stated; null where there is none (yet)")
     decision_seq: int | None = Field(description="record of the latest decision in the log")
     explanation: ReasonsOut | None = Field(description="of the latest decision; null before the first")
     waiting: WaitingOut | None = Field(description="when there is room for it; null unless it waits")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from agents.settlement.statement import DayStatement
 from core.job import Instant
+from web.api.claim_shapes import ClaimOut
 from web.api.documented import answer
 from web.api.shapes import Query
 from web.services import services_of_request
@@ -57,14 +58,6 @@ class TotalOut(BaseModel):
     unknown: int
 
 
-class ClaimOut(BaseModel):
-    """What a delivery claims about carbon: attributional and consequential apart, never to be added."""
-
-    seq: int
-    job_id: str
-    carbon: dict[str, Any]
-
-
 class StatementOut(BaseModel):
     """A site's settlement day; export is positive and import negative, so that turn-down deviates upwards."""
 
@@ -99,7 +92,7 @@ def show(path: StatementPath, query: StatementQuery) -> Response:
                 for name, total in found.totals.items()
             },
             compensation_gbp=None if found.gbp is None else str(found.gbp),
-            claims=[ClaimOut(seq=each.seq, job_id=each.body["job_id"], carbon=each.body["carbon"]) for each in told],
+            claims=[ClaimOut.of(each) for each in told],
         )
     )
 

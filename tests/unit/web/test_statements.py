@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from audit.bodies.carbon import CarbonClaimBody
 from audit.bodies.settlement import SettlementPeriodBody
 from audit.record import Record
-from tests.unit.audit.samples import decision, delivery, one_of_each_kind
+from tests.unit.audit.samples import carbon_claim, decision, delivery, one_of_each_kind
 from tests.unit.web.fakes import House
 from web.application import create_app
 
@@ -116,28 +115,7 @@ def test_carbon_stands_in_columns_of_its_own_with_intervals_and_claim_level(clie
         }
     )
     seq = house.log.append("decision", type(taken).model_validate(taken.model_dump(warnings=False))).seq
-    energy = dict.fromkeys(("it_kwh", "idle_kwh", "checkpoint_kwh", "overhead_kwh", "site_kwh"), "0") | {"pue": None}
-    saved = {"baseline_kg": "144.42", "saved_kg": "19.79", "low_kg": "13.29", "high_kg": "26.29", "saved_percent": None}
-    claim = CarbonClaimBody.model_validate(
-        {
-            "claim_level": "metered",
-            "baseline_policy": "run_at_submission",
-            "baseline_schedule": [],
-            "grid_regions": ["GB-C"],
-            "baseline_energy": energy,
-            "energy": energy,
-            "average_forecast": [],
-            "average_outturn": [],
-            "marginal": [],
-            "attributional_forecast": None,
-            "attributional": saved,
-            "consequential": {"saved_kg": "-3.15", "low_kg": "-4.00", "high_kg": "-2.30"},
-            "scope2": None,
-            "displaced": [],
-            "rebound": [],
-            "sci": None,
-        }
-    )
+    claim = carbon_claim("metered")
     house.log.append(
         "delivery", delivery("job-1", "london").model_copy(update={"decision_seq": seq, "carbon": claim}), agent="site"
     )
