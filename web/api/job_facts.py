@@ -11,7 +11,7 @@ from audit.record import Record
 from core.errors import NotFound
 from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry
-from web.api.claim_shapes import ClaimOut
+from web.api.claim_shapes import CarbonShareOut, ClaimOut
 from web.api.explanation_shapes import ReasonsOut, WaitingOut
 from web.api.job_shapes import JobDetail, SavingsOut, Schedule, SlotOut
 from web.services import Services
@@ -51,6 +51,7 @@ class JobFacts:
             allocations=[SlotOut.of(entry) for entry in self.plan],
             baseline=[SlotOut.of(entry) for entry in self.baseline],
             savings=SavingsOut.of(self.savings) if self.savings is not None else None,
+            carbon_reduction=self.reduction,
             claim=ClaimOut.of(self.claim) if self.claim is not None else None,
             decision_seq=self.decision.seq if self.decision is not None else None,
             explanation=ReasonsOut.of(self.decision.body) if self.decision is not None else None,
@@ -62,7 +63,14 @@ class JobFacts:
         if not self.plan or self.savings is None:
             return None
         region = services.sites.get(self.plan[-1].site_id).zone
-        return Schedule.of(self.job, region, self.plan, self.savings, self.decision)
+        return Schedule.of(self.job, region, self.plan, self.savings, self.decision, self.reduction)
+
+    @property
+    def reduction(self) -> CarbonShareOut | None:
+        """The share of carbon saved, as claimed by the delivery or, while there is none, by the latest decision."""
+        if self.claim is not None:
+            return CarbonShareOut.of(self.claim.carbon)
+        return CarbonShareOut.of(self.decision.body.get("carbon")) if self.decision is not None else None
 
 
 def latest_decision(services: Services, job_id: str) -> Record:

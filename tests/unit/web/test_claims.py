@@ -9,13 +9,14 @@ from html import unescape
 import pytest
 from flask.testing import FlaskClient
 
-from audit.bodies.carbon import CarbonClaimBody
+from audit.bodies.carbon import CarbonClaimBody, ShareBody
 from audit.bodies.log import ChangeBody, CorrectionBody
 from audit.bodies.settlement import SettlementPeriodBody
 from audit.record import Record
 from core.job import JobRequest, JobStatus
 from tests.unit.audit.samples import carbon_claim, decision, delivery, one_of_each_kind
 from tests.unit.web.fakes import House
+from web.api.claim_shapes import CarbonShareOut
 from web.application import create_app
 
 PAGE = {"Accept": "text/html"}
@@ -146,3 +147,40 @@ def test_the_story_of_each_record_leads_to_what_changes_it(client: FlaskClient, 
     assert [page.count(changed) for page in pages] == [2, 1, 0]
     assert f"The carbon claim of delivery {first} is restated as settled, revision 2" in pages[0]
     assert f"Correction {settled} {changed}" in pages[1]
+
+
+def test_point_23_the_share_of_carbon_saved_has_its_interval_baseline_and_level(
+    client: FlaskClient, job_id: str, told: list[Record]
+) -> None:
+    now = client.get(f"/api/jobs/{job_id}").get_json()["carbon_reduction"]
+    assert now == {
+        "percent": pytest.approx(100 * 18.50 / 144.42),
+        "low_percent": pytest.approx(100 * 13.29 / 144.42),
+        "high_percent": pytest.approx(100 * 26.29 / 144.42),
+        "baseline_policy": "run_at_submission",
+        "claim_level": "settled",
+    }
+    then = client.get(f"/api/jobs/{job_id}?as_of=2026-11-21T00:00:00Z").get_json()["carbon_reduction"]
+    assert then["claim_level"] == "metered"
+    assert client.get(f"/api/jobs/{job_id}?as_of=2026-11-20T16:00:00Z").get_json()["carbon_reduction"] is None
+
+
+def test_before_a_delivery_the_share_is_the_forecast_of_the_decision(
+    client: FlaskClient, house: House, job_id: str
+) -> None:
+    forecast = ShareBody(baseline_kg="-10", saved_kg="5", low_kg="4", high_kg="6", saved_percent="50")
+    claim = carbon_claim("forecast", None).model_copy(update={"attributional_forecast": forecast})
+    house.log.append("decision", decision(job_id).model_copy(update={"carbon": claim}))
+    share = client.get(f"/api/jobs/{job_id}").get_json()["carbon_reduction"]
+    assert (share["percent"], share["low_percent"], share["high_percent"]) == (50, 40, 60)
+    assert share["claim_level"] == "forecast"
+
+
+@pytest.mark.parametrize("changes", [{"low_kg": "5", "high_kg": "5"}, {"baseline_kg": "0.000000"}])
+def test_point_23_where_no_interval_is_known_there_is_no_percentage(changes: dict[str, str]) -> None:
+    share = {"baseline_kg": "10", "saved_kg": "5", "low_kg": "4", "high_kg": "6", "saved_percent": "50"}
+    claim = carbon_claim("forecast", None).model_dump()
+    assert CarbonShareOut.of(claim | {"attributional_forecast": share}) is not None
+    assert CarbonShareOut.of(claim | {"attributional_forecast": share | changes}) is None
+    assert CarbonShareOut.of(claim) is None
+    assert CarbonShareOut.of(None) is None
