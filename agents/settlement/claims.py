@@ -104,11 +104,10 @@ def claims_on(
 
 @dataclass(slots=True)
 class _Open:
-    """A claim that may still change: where it stands on the log, and the figures it was compared with last."""
+    """A claim that may still change: where its versions stand on the log, and when its delivery was recorded."""
 
     seqs: tuple[int, ...]
     delivered_at: datetime
-    compared: int | None = None
 
 
 class Restatements:
@@ -130,15 +129,11 @@ class Restatements:
     def restate(self, now: datetime, changed: Collection[str]) -> int:
         """Append what must be restated, and give its number; what the log does not take is due at the next call.
 
-        :param changed: jobs of which the ledger holds other rows than at the last call.
+        :param changed: jobs of which the ledger has firmer figures than at the last call.
         """
         self._due.update(changed)
         self._take_up(now)
-        compared = list(self._compared(sorted(self._due & self._open.keys())))
-        entries = [entry for _, _, entry in compared if entry is not None]
-        records = self._log.append_all(entries)
-        for known, figures, _ in compared:
-            known.compared = figures
+        records = self._log.append_all(list(self._new(sorted(self._due & self._open.keys()))))
         for record in records:
             self._note(record)
         self._due.clear()
@@ -167,15 +162,14 @@ class Restatements:
         if carbon_of(record)["claim_level"] == "settled":
             del self._open[job_id]
 
-    def _compared(self, job_ids: Sequence[str]) -> Iterator[tuple[_Open, int, Entry | None]]:
-        """The claims of these jobs whose figures have changed, with the correction of each that comes out otherwise."""
+    def _new(self, job_ids: Sequence[str]) -> Iterator[Entry]:
+        """Corrections of the claims of these jobs that come out otherwise."""
         rows = self._ledger.of_jobs(job_ids)
         zone_of = {site.site_id: site.zone for site in self._sites.sites()}
         for job_id in job_ids:
-            found, known = rows.get(job_id, []), self._open[job_id]
-            figures = _figures(found)
-            if figures != known.compared:
-                yield known, figures, self._correction(known, found, zone_of)
+            entry = self._correction(self._open[job_id], rows.get(job_id, []), zone_of)
+            if entry is not None:
+                yield entry
 
     def _correction(self, known: _Open, rows: Sequence[SlotEntry], zone_of: Mapping[str, str]) -> Entry | None:
         """The correction of a claim by the rows as they are.
@@ -204,11 +198,6 @@ def _again(
     read = [row for row in rows if row.leg is Leg.PLAN and row.delivered_kwh is not None]
     baseline = [row for row in rows if row.leg is Leg.BASELINE]
     return carbon_claim(read, baseline, sources, delivery["reading_type"], share, zone_of)
-
-
-def _figures(rows: Sequence[SlotEntry]) -> int:
-    """A number that changes with any figure by which rows may lead to another claim; the same in one process only."""
-    return hash((all(row.settled for row in rows), tuple((row.carbon_g_per_kwh, row.carbon_kind) for row in rows)))
 
 
 def _correction(claim: ClaimInForce, again: CarbonClaimBody) -> CorrectionBody | None:
