@@ -145,7 +145,8 @@ def test_the_story_of_each_record_leads_to_what_changes_it(client: FlaskClient, 
     pages = [text_of(client, f"/audit/{seq}") for seq in (first, metered, settled)]
     changed = "changes how this record is to be read"
     assert [page.count(changed) for page in pages] == [2, 1, 0]
-    assert f"The carbon claim of delivery {first} is restated as settled, revision 2" in pages[0]
+    claim = f"The carbon claim of delivery {first} is restated as settled with 18.50 kg saved (95 % 13.29 to 26.29 kg)"
+    assert f"{claim}, revision 2" in pages[0]
     assert f"Correction {settled} {changed}" in pages[1]
 
 
