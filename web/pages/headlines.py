@@ -105,8 +105,9 @@ def _restated_claim(body: Body) -> str:
     ends = ("saved_kg", "low_kg", "high_kg")
     saved, low, high = (each and each.replace("-", MINUS) for each in map((carbon["attributional"] or {}).get, ends))
     told = f" with {saved} kg saved (95 % {low} to {high} kg)" if saved else ""
+    simulated = " on simulated carbon" if any(each["kind"] == "simulated" for each in carbon["average_outturn"]) else ""
     claim = f"The carbon claim of delivery {number(body['corrected_seq'])} is restated as {carbon['claim_level']}"
-    return f"{claim}{told}, revision {body['revision']}: {body['reason']}"
+    return f"{claim}{simulated}{told}, revision {body['revision']}: {body['reason']}"
 
 
 def _correction(body: Body, _names: Names) -> str:

@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 from flask.testing import FlaskClient
 
-from audit.bodies.carbon import CarbonClaimBody, ShareBody
+from audit.bodies.carbon import CarbonClaimBody, IntensityBody, ShareBody
 from audit.bodies.log import ChangeBody, CorrectionBody
 from audit.bodies.settlement import SettlementPeriodBody
 from audit.record import Record
@@ -185,3 +185,17 @@ def test_point_23_where_no_interval_is_known_there_is_no_percentage(changes: dic
     assert CarbonShareOut.of(claim | {"attributional_forecast": share | changes}) is None
     assert CarbonShareOut.of(claim) is None
     assert CarbonShareOut.of(None) is None
+
+
+def test_a_claim_on_simulated_carbon_says_so_wherever_it_stands(
+    client: FlaskClient, house: House, job_id: str, told: list[Record]
+) -> None:
+    address = f"/audit/statements/london/{DAY}"
+    shown = [text_of(client, page) for page in (f"/jobs/{job_id}", address)]
+    assert not any("settled simulated" in text for text in shown)
+    made_up = [IntensityBody(mean_g_per_kwh="200", kind="simulated", provider="world", method_version=None)]
+    claim = carbon_claim("forecast").model_copy(update={"average_outturn": made_up})
+    last = restated(house, told[0], told[2], SETTLED + timedelta(hours=1), claim)
+    for page in (f"/jobs/{job_id}", address):
+        assert "forecast simulated" in text_of(client, page)
+    assert "restated as forecast on simulated carbon" in text_of(client, f"/audit/{last.seq}")
