@@ -79,6 +79,7 @@ class Intensity:
 
     :param sigma_g: its standard deviation, gCO2/kWh; 0 where the provider states none.
     :param method_version: version of the provider's model or method.
+    :param final: whether the provider will say no more about the half-hour, be it an estimate.
     """
 
     g_per_kwh: Decimal
@@ -86,6 +87,7 @@ class Intensity:
     kind: Kind
     provider: str
     method_version: str | None = None
+    final: bool = False
 
     @classmethod
     def within(cls, value: float, low: float, high: float, kind: Kind, provider: str) -> Intensity:
@@ -100,7 +102,7 @@ class PeriodCarbon:
 
     :param sigma_kwh: standard deviation of the baseline, such as the placebo's CVRMSE times it.
     :param metered: whether ``actual_kwh`` was measured; otherwise it is what is planned.
-    :param settled: whether it is a figure of a binding settlement run.
+    :param settled: whether it is the last word: a site's figure of a binding settlement run, a job's only reading.
     """
 
     site_id: str

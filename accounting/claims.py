@@ -93,10 +93,15 @@ class Saving(Generic[Mass]):
 
 
 def level_of(period: PeriodCarbon) -> ClaimLevel:
-    """Forecast until energy is metered and the intensity has turned out; settled when both are the last word."""
-    if not period.metered or period.outturn is None or period.outturn.kind >= Kind.FORECAST:
+    """Forecast until energy is metered and the intensity has turned out; settled when both are the last word.
+
+    A simulated intensity never turns out, however final it is.
+    """
+    outturn = period.outturn
+    if not period.metered or outturn is None or outturn.kind >= Kind.FORECAST:
         return ClaimLevel.FORECAST
-    return ClaimLevel.SETTLED if period.settled and period.outturn.kind is Kind.SETTLED else ClaimLevel.METERED
+    last = outturn.final or outturn.kind is Kind.SETTLED
+    return ClaimLevel.SETTLED if period.settled and last else ClaimLevel.METERED
 
 
 @dataclass(frozen=True, slots=True)

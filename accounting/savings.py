@@ -1,6 +1,7 @@
 """Savings: a job's plan against its baseline, and the portfolio as the sum of the very same records.
 
-A saving is the baseline less the plan. It may be negative and is never clipped. A job that lacks a leg cannot be
+A saving is the baseline less the plan. It may be negative and is never clipped. Of carbon there is no percentage here,
+since the sums of the ledger have no interval: see :class:`accounting.claims.Saving`. A job that lacks a leg cannot be
 compared: it claims no saving and does not count in the portfolio.
 """
 
@@ -10,10 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.ledger import Leg, Totals
-
-
-def _percent(saved: float, of: float) -> float | None:
-    return None if of == 0 else 100 * saved / abs(of)
 
 
 class _Comparison:
@@ -41,12 +38,8 @@ class _Comparison:
     @property
     def cost_saved_percent(self) -> float | None:
         """Of the baseline's cost, taken without its sign; None when that is 0 or there is no comparison."""
-        return _percent(self.cost_saved_gbp, self.baseline.cost_gbp) if self.comparable else None
-
-    @property
-    def carbon_saved_percent(self) -> float | None:
-        """Of the baseline's carbon; None when that is 0 or there is no comparison."""
-        return _percent(self.carbon_saved_kg, self.baseline.carbon_kg) if self.comparable else None
+        of = self.baseline.cost_gbp
+        return 100 * self.cost_saved_gbp / abs(of) if self.comparable and of else None
 
     @property
     def state(self) -> str:

@@ -78,11 +78,11 @@ def exact(figure: float) -> Decimal:
 
 def known_of(row: SlotEntry, provider: str) -> Known:
     """What a row itself knows: the forecast it began with, and the outturn once there is one."""
-    expected = row.carbon_forecast_g_per_kwh
+    expected, grams = row.carbon_forecast_g_per_kwh, exact(row.carbon_g_per_kwh)
     turned_out = row.settled or row.carbon_kind <= Kind.ESTIMATE
     return Known(
         None if expected is None else Intensity(exact(expected), Decimal(0), Kind.FORECAST, provider),
-        Intensity(exact(row.carbon_g_per_kwh), Decimal(0), row.carbon_kind, provider) if turned_out else None,
+        Intensity(grams, Decimal(0), row.carbon_kind, provider, final=row.settled) if turned_out else None,
     )
 
 
@@ -95,6 +95,8 @@ def claim_of(
 ) -> CarbonClaim | None:
     """The claim of one job over all half-hours of both courses; None where there is no feasible baseline to claim by.
 
+    A job's reading is its last word: no settlement run follows it.
+
     :param sigma_kwh: standard deviation of baseline less plan where it is not 0.
     """
     rooms = [row.room_kw for row in baseline.rows]
@@ -105,7 +107,7 @@ def claim_of(
     measured = {(row.site_id, row.slot_start) for row in plan.rows if row.delivered_kwh is not None}
     periods = []
     for half in sorted(rows):
-        figures = known(rows[half])
+        figures, metered = known(rows[half]), half in measured or half not in drawn
         periods.append(
             PeriodCarbon(
                 site_id=half[0],
@@ -116,7 +118,8 @@ def claim_of(
                 forecast=figures.forecast,
                 outturn=figures.outturn,
                 marginal=figures.marginal,
-                metered=half in measured or half not in drawn,
+                metered=metered,
+                settled=metered,
             )
         )
     return CarbonClaim(plan.rows[0].job_id, FeasibleBaseline(policy, _schedule(baseline)), tuple(periods))

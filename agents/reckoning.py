@@ -17,6 +17,7 @@ from agents.proposal import Figures, planned_kw, rows_of
 from agents.site.agent import SiteAgent
 from core.job import Job
 from core.ledger import Leg, SlotEntry
+from core.series import Kind
 from core.slots import SLOT, slot_ceil, slots_between
 from store.ledger import LedgerRepository
 
@@ -43,11 +44,14 @@ class Reckoning:
             self._add(lacking, figures, found)
         return found
 
-    def settle(self, now: datetime) -> None:
-        """Give rows of passed slots the figures that are known by now, again and again until they are final."""
+    def settle(self, now: datetime) -> frozenset[str]:
+        """Give rows of passed slots the figures that are known by now, again and again until they are final.
+
+        :returns: the jobs with another figure of carbon, or of another kind, and those with nothing left to settle.
+        """
         rows = [row for row in self.ledger.unsettled(now) if row.slot_start + SLOT <= now]
         if not rows:
-            return
+            return frozenset()
         first = min(row.slot_start for row in rows)
         slots = slots_between(first, slot_ceil(now))
         zone_of = {site.site_id: site.zone for site in self.sites.sites()}
@@ -55,11 +59,14 @@ class Reckoning:
         seen = {zone: self.energy.observed(zone, first, slots) for zone in {zone_of[site] for site in used}}
         price = {site: seen[zone_of[site]][0] for site in used}
         carbon = {site: seen[zone_of[site]][1] for site in used}
-        changed = [
-            after for before, after in zip(rows, settle(rows, price, carbon, now), strict=True) if after is not before
-        ]
+        settled = settle(rows, price, carbon, now)
+        changed = [(before, after) for before, after in zip(rows, settled, strict=True) if after is not before]
         if changed:
-            self.ledger.settle(changed)
+            self.ledger.settle([after for _, after in changed])
+        left = {row.job_id for row in settled if not row.settled}
+        return frozenset(
+            after.job_id for before, after in changed if after.job_id not in left or _carbon(before) != _carbon(after)
+        )
 
     def _add(self, lacking: Sequence[Job], figures: Figures, found: dict[str, list[SlotEntry]]) -> None:
         coming = self.ledger.entries(leg=Leg.BASELINE, start=figures.start, end=figures.start + SLOT * figures.slots)
@@ -74,6 +81,10 @@ class Reckoning:
             found[job.job_id] = rows_of(job.job_id, Leg.BASELINE, figures, placed.site_index, runs, free)
             entries += found[job.job_id]
         self.ledger.add_baseline(entries)
+
+
+def _carbon(row: SlotEntry) -> tuple[float, Kind]:
+    return row.carbon_g_per_kwh, row.carbon_kind
 
 
 def _demand(job: Job, sites: tuple[str, ...], figures: Figures) -> BaselineDemand:

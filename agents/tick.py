@@ -31,6 +31,7 @@ from agents.quotes.book import WEEK, QuoteBook, Week
 from agents.reckoning import Reckoning
 from agents.reserve import reserved_kw
 from agents.settlement.agent import Settlement
+from agents.settlement.claims import Restatements
 from agents.sharing import Sharing, Weighed
 from agents.site.agent import SiteAgent
 from agents.snapshots import Snapshots
@@ -130,6 +131,7 @@ class Tick:
         self._terms = terms
         self._lock = lock
         self._reckoning = Reckoning(parties.energy, parties.sites, parties.jobs, parties.ledger)
+        self._restatements = Restatements(parties.ledger, parties.log, parties.sites)
         self._snapshots = Snapshots(parties.vintages)
         self.sharing = Sharing(
             parties.jobs, parties.sites, parties.ledger, terms.tenant_weights, terms.usage_half_life_h
@@ -148,7 +150,8 @@ class Tick:
         :raises PlanTooLate: when ``plan_start`` passed before the plan could be recorded.
         """
         started = self._with.clock.now()
-        self._reckoning.settle(started)
+        changed = self._reckoning.settle(started)
+        self._restatements.restate(started, changed)
         self._with.settlement.state(started)
         table = self._lay(plan_start)
         tick_id = f"tick-{uuid.uuid4().hex[:12]}"

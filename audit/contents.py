@@ -127,7 +127,8 @@ class Contents:
 
 def row_of(offset: int, record: Record) -> Row:
     """What a record is found by."""
-    body, followed = record.body, record.body.get("decision_seq")
+    body = record.body
+    followed = body.get("corrected_seq", body.get("decision_seq"))
     return Row(
         offset=offset,
         size=len(record.line),
@@ -139,7 +140,7 @@ def row_of(offset: int, record: Record) -> Row:
         tenant_commit=_text(body.get("tenant_commit")),
         round_id=_text(body.get("round_id")) or _text(body.get("round_seq_id")),
         settlement_date=_text(body.get("settlement_date")) or _date_of_start(body),
-        decision_seq=followed if isinstance(followed, int) else None,
+        follows=followed if isinstance(followed, int) else None,
     )
 
 

@@ -37,6 +37,7 @@ class Filters(TypedDict, total=False):
     tenant_commits: Collection[str] | None
     round_id: str | None
     settlement_date: str | None
+    follows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Query:
     """What to look for; None does not restrict. ``start`` is inclusive, ``end`` exclusive, both of ``recorded_at``.
 
     :param tenant_commits: any of these commitments. :param round_id: of a negotiation and of what was decided in it.
-    :param settlement_date: such as ``2026-10-20``; see :class:`Row`.
+    :param settlement_date: such as ``2026-10-20``. :param follows: the record that it follows. See :class:`Row`.
     """
 
     kind: str | None = None
@@ -55,6 +56,7 @@ class Query:
     tenant_commits: Collection[str] | None = None
     round_id: str | None = None
     settlement_date: str | None = None
+    follows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Row:
     """A record: ``size`` bytes without line end at ``offset`` of its file, and what it is found by.
 
     :param settlement_date: that it states or on which, in Europe/London, what it tells of starts; None for a record
-        that names the decision it follows, and so lies on the date of that one.
+        that follows another, and so lies on the date of that one.
+    :param follows: the decision that a delivery follows, or the record that a correction corrects.
     """
 
     offset: int
@@ -75,7 +78,7 @@ class Row:
     tenant_commit: str | None = None
     round_id: str | None = None
     settlement_date: str | None = None
-    decision_seq: int | None = None
+    follows: int | None = None
 
 
 class _Words:
@@ -103,7 +106,7 @@ class _Words:
 
 
 class Index:
-    """Columns over the records of a log, in memory, some 90 bytes a record. Safe to use from several threads.
+    """Columns over the records of a log, in memory, some 100 bytes a record. Safe to use from several threads.
 
     ``base`` is the first record's number: those before it were removed with their segments.
     """
@@ -114,6 +117,7 @@ class Index:
         self._offsets = array("q")
         self._sizes = array("q")
         self._times = array("q")
+        self._follows = array("q")
         self._hashes = bytearray()
         self._kinds, self._jobs, self._sites = _Words(), _Words(), _Words()
         self._tenants, self._rounds, self._dates = _Words(), _Words(), _Words()
@@ -129,7 +133,8 @@ class Index:
             self._sites.add(row.site_id)
             self._tenants.add(row.tenant_commit)
             self._rounds.add(row.round_id)
-            self._dates.add(row.settlement_date or self._date_of(row.decision_seq))
+            self._dates.add(row.settlement_date or self._date_of(row.follows))
+            self._follows.append(_ABSENT if row.follows is None else row.follows)
             self._offsets.append(row.offset)
 
     def _date_of(self, seq: int | None) -> str | None:
@@ -151,7 +156,7 @@ class Index:
         """Forget the records before ``seq``."""
         with self._lock:
             rows = seq - self.base
-            for column in (self._offsets, self._sizes, self._times):
+            for column in (self._offsets, self._sizes, self._times, self._follows):
                 del column[:rows]
             for words in (self._kinds, self._jobs, self._sites, self._tenants, self._rounds, self._dates):
                 words.drop(rows)
@@ -175,6 +180,8 @@ class Index:
                     mask &= column.any_of((text,))
             if query.tenant_commits is not None:
                 mask &= self._tenants.any_of(query.tenant_commits)
+            if query.follows is not None:
+                mask &= np.array(self._follows, dtype=np.int64) == query.follows
             times = np.array(self._times, dtype=np.int64)
         if query.start is not None:
             mask &= times >= _microseconds(query.start)

@@ -14,21 +14,25 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 from tqdm import tqdm
 
+from accounting.baselines import POLICY
+from accounting.savings import JobSavings, portfolio, savings_by_job
 from accounting.settlement import ESTIMATE_FINAL_AFTER
 from agents.site.profiles import load_sites
 from agents.solver import InlineSolver
 from commands.house import Compose, House
 from core.clock import ManualClock
 from core.errors import InputError
-from core.job import JobRequest, JobStatus
+from core.job import Job, JobRequest, JobStatus
 from core.ledger import Leg, TickRecord, Totals
 from core.settings import Settings
 from core.slots import SLOT, SLOT_HOURS, SLOTS_PER_DAY, slot_ceil
@@ -201,6 +205,7 @@ def _result(house: House, seen: Observed, arrivals: list[Arrival]) -> dict[str, 
     gaps = np.array([tick.gap for tick in planned if tick.gap is not None]) * 100
     counts = house.jobs.counts()
     baseline = house.ledger.totals(Leg.BASELINE)
+    jobs = _jobs(house)
     return {
         "jobs": len(arrivals),
         "refused": seen.refused,
@@ -214,7 +219,8 @@ def _result(house: House, seen: Observed, arrivals: list[Arrival]) -> dict[str, 
         "gap_percent": _quantiles(gaps),
         "solve_s": _quantiles(np.array([tick.wall_s for tick in planned])),
         "churn_percent": round(100 * float(np.mean([tick.churn for tick in planned])), 2) if planned else 0.0,
-        "run_now": _leg(seen, Leg.BASELINE, baseline) | {"deadline_misses": _late_baselines(house)},
+        "carbon_saved": carbon_saved(jobs, savings_by_job(house.ledger.totals_by_job())),
+        "run_now": _leg(seen, Leg.BASELINE, baseline) | {"deadline_misses": _late_baselines(house, jobs)},
         "slackwater": _leg(seen, Leg.PLAN, house.ledger.totals(Leg.PLAN))
         | {"deadline_misses": counts.get(JobStatus.FAILED, 0) + seen.refused},
     }
@@ -239,18 +245,48 @@ def _leg(seen: Observed, leg: Leg, settled: Totals) -> dict[str, Any]:
     }
 
 
-def _late_baselines(house: House) -> int:
+def carbon_saved(jobs: Sequence[Job], savings: Sequence[JobSavings]) -> dict[str, Any]:
+    """kg saved by the jobs that can be compared, with a 95 % interval from the spread between days of arrival.
+
+    Each job counts on the day (UTC) on which it arrived. The interval is that of the sum of so many days, if they are
+    independent and alike, by Student's t; null for less than two.
+    """
+    day_of = {job.job_id: job.submitted_at.date() for job in jobs}
+    by_day: dict[date, float] = defaultdict(float)
+    for each in savings:
+        if each.comparable:
+            by_day[day_of[each.job_id]] += each.carbon_saved_kg
+    days = np.array(list(by_day.values()))
+    saved, count = float(days.sum()), len(days)
+    half = float(stdtrit(count - 1, 0.975) * days.std(ddof=1) * np.sqrt(count)) if count > 1 else None
+    compared = portfolio(savings)
+    return {
+        "kg": round(saved, 1),
+        "low_kg": None if half is None else round(saved - half, 1),
+        "high_kg": None if half is None else round(saved + half, 1),
+        "days": count,
+        "jobs": compared.compared,
+        "baseline_policy": POLICY,
+        "state": compared.state,
+    }
+
+
+def _jobs(house: House) -> list[Job]:
+    _, total = house.jobs.find(limit=1)
+    jobs, _ = house.jobs.find(limit=max(total, 1))
+    return jobs
+
+
+def _late_baselines(house: House, jobs: Sequence[Job]) -> int:
     """Jobs that run-now would have finished after their deadline."""
     ends: dict[str, datetime] = {}
     for row in house.ledger.entries(leg=Leg.BASELINE):
         ends[row.job_id] = max(ends.get(row.job_id, row.slot_start), row.slot_start + SLOT)
-    jobs, total = house.jobs.find(limit=1)
-    jobs, _ = house.jobs.find(limit=max(total, 1))
     return sum(job.job_id not in ends or ends[job.job_id] > job.latest_finish for job in jobs)
 
 
 def table(result: dict[str, Any]) -> str:
-    """The result as a Markdown table, with what it rests on below."""
+    """The result as a Markdown table, with what it rests on below; carbon changes in kg, as a share has no interval."""
     now, own = result["run_now"], result["slackwater"]
     lines = ["| | run now | Slackwater | change |", "|---|--:|--:|--:|"]
     for name, key, unit in (
@@ -260,9 +296,11 @@ def table(result: dict[str, Any]) -> str:
         ("carbon, settled on actuals", "carbon_settled_kg", "kg"),
         ("peak power", "peak_kw", "kW"),
     ):
-        change = f"{100 * (own[key] / now[key] - 1):+.1f} %" if now[key] else ""
+        share = f"{100 * (own[key] / now[key] - 1):+.1f} %" if now[key] else ""
+        change = f"{own[key] - now[key]:+,.1f} kg" if unit == "kg" else share
         lines.append(f"| {name}, {unit} | {now[key]:,.1f} | {own[key]:,.1f} | {change} |")
     lines.append(f"| deadlines missed | {now['deadline_misses']} | {own['deadline_misses']} | |")
+    lines.append(f"\n{saved_words(result['carbon_saved'])}")
     gap, solve = result["gap_percent"], result["solve_s"]
     verdict = "verifies" if result["log_verifies"] else "DOES NOT VERIFY"
     lines.append(
@@ -277,3 +315,14 @@ def table(result: dict[str, Any]) -> str:
         f"Wall {result['wall_s']:.0f} s."
     )
     return "\n".join(lines)
+
+
+def saved_words(saved: dict[str, Any]) -> str:
+    """What was saved of carbon, with its interval and where that comes from."""
+    told = f"Carbon saved: {saved['kg']:,.1f} kg against {saved['baseline_policy']}, {saved['state']}"
+    if saved["low_kg"] is None:
+        return f"{told}; on fewer than two days, so without an interval."
+    return (
+        f"{told}; 95 % {saved['low_kg']:,.1f} to {saved['high_kg']:,.1f} kg, by Student's t from the spread between "
+        f"the {saved['days']} days on which the {saved['jobs']} jobs arrived, taken as independent and alike."
+    )

@@ -118,6 +118,14 @@ class LedgerRepository:
         ]
         return self._read(*matches)
 
+    def of_jobs(self, job_ids: Sequence[str]) -> dict[str, list[SlotEntry]]:
+        """All rows of some jobs, by job, each by slot; a job without rows is left out."""
+        found: dict[str, list[SlotEntry]] = {}
+        for some in _parts(job_ids):
+            for row in self._read(TABLE.c.job_id.in_(some)):
+                found.setdefault(row.job_id, []).append(row)
+        return found
+
     def drawn_by_tenant(self, start: datetime, end: datetime) -> list[tuple[str, str, datetime, float]]:
         """Tenant, site, slot and kWh at the meter of all planned slots that start in ``[start, end)``, summed."""
         key = jobs.c.tenant, TABLE.c.site_id, TABLE.c.slot_start

@@ -9,11 +9,11 @@ from typing import Any
 from accounting.claims import AccountTotal
 from accounting.working_days import WorkingDays
 from agents.settlement.claimed import KIND
-from agents.settlement.claims import DayClaims
+from agents.settlement.claims import ClaimInForce, claims_on
+from agents.settlement.day_claims import DayClaims
 from agents.settlement.statement import DayStatement, day_statement
 from audit.fields import dec
 from audit.log import AuditLog
-from audit.record import Record
 from core.errors import NotFound
 
 
@@ -53,10 +53,15 @@ def _nothing(site_id: str, day: date, instant: datetime) -> NotFound:
     )
 
 
-def claims(log: AuditLog, site_id: str, day: date, instant: datetime) -> list[Record]:
-    """Deliveries of the day at the site that make a claim about carbon, recorded by ``instant``."""
-    found = log.matching(kind="delivery", site_id=site_id, settlement_date=day.isoformat())
-    return [record for record in found if record.body.get("carbon") and record.recorded_at <= instant]
+def claims(log: AuditLog, site_id: str, day: date, instant: datetime) -> list[ClaimInForce]:
+    """What the deliveries of the day at the site claim about carbon, as it was stated at ``instant``."""
+    return claims_on(log, instant, site_id=site_id, settlement_date=day.isoformat())
+
+
+def claim_of_job(log: AuditLog, job_id: str, instant: datetime) -> ClaimInForce | None:
+    """What the delivery of a job claims about carbon, as it was stated at ``instant``; None where it claims nothing."""
+    found = claims_on(log, instant, job_id=job_id)
+    return found[-1] if found else None
 
 
 @dataclass(frozen=True, slots=True)

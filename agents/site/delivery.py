@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from math import sqrt
@@ -17,6 +17,7 @@ from agents.carbon import Course, Half, claim_body, claim_of, exact, known_of
 from agents.site.agent import SiteAgent
 from agents.site.executor import Executor, Exit
 from agents.site.metering import METER_NOISE
+from audit.bodies.carbon import CarbonClaimBody
 from audit.bodies.settlement import DeliveryBody, ReadingType, ReboundBody
 from audit.canonical import canonical
 from audit.fields import dec
@@ -77,18 +78,20 @@ class Deliveries:
     ) -> DeliveryBody:
         read = [entry for entry in entries if entry.delivered_kwh is not None]
         decisions, _ = self.log.records(kind="decision", job_id=job.job_id, limit=1)
-        baseline = Course(self.ledger.entries(job_id=job.job_id, leg=Leg.BASELINE))
+        committed_kwh = dec(sum(entry.power_kw * SLOT_HOURS for entry in entries), 6)
+        energies = _energies(read, entries, reading)
+        share = 1.0 if job.command is None else share_delivered(energies["delivered_kwh"], committed_kwh)
         done = status is JobStatus.COMPLETED and reading is not None
         return DeliveryBody(
             job_id=job.job_id,
             site_id=site_id,
             decision_seq=decisions[0].seq if decisions else None,
             status=status.value,
-            **_energies(read, entries, reading),
-            committed_kwh=dec(sum(entry.power_kw * SLOT_HOURS for entry in entries), 6),
+            **energies,
+            committed_kwh=committed_kwh,
             cost_gbp=dec(Totals.of(read).cost_gbp, 6),
             carbon_kg=dec(Totals.of(read).carbon_kg, 6),
-            **(self._carbon(Course(read), baseline, decisions, reading) if done and reading else {}),
+            **(self._carbon(job, read, decisions, reading, share) if done and reading else {}),
             claim_level="settled" if Totals.of(read).state == "settled" else "forecast",
             data_kinds=[kind.label for kind in sorted({k for e in read for k in (e.price_kind, e.carbon_kind)})],
             exit_status=ended.exit_status,
@@ -99,19 +102,45 @@ class Deliveries:
         )
 
     def _carbon(
-        self, plan: Course, baseline: Course, decisions: Sequence[Record], reading: ReadingType
+        self, job: Job, read: Sequence[SlotEntry], decisions: Sequence[Record], reading: ReadingType, share: float
     ) -> dict[str, Any]:
         """What moving the job did; empty where there is nothing to compare with."""
         if not decisions:
             return {}
-        provider = " + ".join(decisions[0].body["sources"])
-        sigmas = _sigmas(plan, baseline, reading)
-        claim = claim_of(POLICY, plan, baseline, lambda row: known_of(row, provider), sigmas)
-        if claim is None:
+        baseline = self.ledger.entries(job_id=job.job_id, leg=Leg.BASELINE)
+        zone_of = {site.site_id: site.zone for site in self.sites.sites()}
+        body = carbon_claim(read, baseline, decisions[0].body["sources"], reading, share, zone_of)
+        if body is None:
             return {}
-        body = claim_body(claim, plan, baseline, {site.site_id: site.zone for site in self.sites.sites()})
         rebound = [ReboundBody(date=moved.date, sp=moved.sp, mwh=moved.mwh) for moved in body.rebound]
         return {"carbon": body, "rebound": rebound}
+
+
+def share_delivered(delivered_kwh: str, committed_kwh: str) -> float:
+    """Delivered of the committed energy, at most 1; 0 where nothing was committed."""
+    committed = float(committed_kwh)
+    return min(1.0, float(delivered_kwh) / committed) if committed else 0.0
+
+
+def carbon_claim(
+    read: Sequence[SlotEntry],
+    baseline: Sequence[SlotEntry],
+    sources: Sequence[str],
+    reading: ReadingType,
+    share: float,
+    zone_of: Mapping[str, str],
+) -> CarbonClaimBody | None:
+    """What moving a job did by its rows of the ledger, now or again later; None where nothing can be compared.
+
+    :param read: its planned rows that have a reading. :param sources: of the figures, as its decision names them.
+    :param share: how much of the baseline's energy counts: 1, or less of a command that ended early.
+    :param zone_of: the grid zone of each site.
+    """
+    counted = [row if share == 1 else replace(row, delivered_kwh=row.power_kw * SLOT_HOURS * share) for row in baseline]
+    plan, against, provider = Course(read), Course(counted), " + ".join(sources)
+    sigmas = _sigmas(plan, against, reading)
+    claim = claim_of(POLICY, plan, against, lambda row: known_of(row, provider), sigmas)
+    return None if claim is None else claim_body(claim, plan, against, zone_of)
 
 
 def _energies(read: Sequence[SlotEntry], entries: Sequence[SlotEntry], reading: ReadingType | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agents.site.delivery import share_delivered
 from agents.site.executor import Executor, Exit
 from audit.bodies.settlement import DeliveryBody
 from core.job import Job, JobStatus
@@ -68,8 +69,7 @@ class End:
     @property
     def share(self) -> float:
         """Delivered of the committed energy, at most 1."""
-        committed_kwh = float(self.body.committed_kwh)
-        return min(1.0, float(self.body.delivered_kwh) / committed_kwh) if committed_kwh else 0.0
+        return share_delivered(self.body.delivered_kwh, self.body.committed_kwh)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from audit.bodies.carbon import CarbonClaimBody
 from audit.fields import Body, Hex64, Time
 
 
@@ -71,12 +72,24 @@ class ChangeBody(Body):
 
 
 class CorrectionBody(Body):
-    """What is wrong in an earlier record, which stays as it is."""
+    """What is wrong in an earlier record, which stays as it is.
+
+    Where a delivery's claim about carbon is restated, ``carbon`` is the whole claim in force from now on, and
+    ``changes`` are those of its fields against the claim of record ``supersedes_seq``: the delivery itself at
+    ``revision`` 1, the restatement before at a later one. All three are null where no claim is restated.
+
+    :param job_id: of the corrected record, and ``site_id`` too; null where it has none.
+    """
 
     corrected_seq: int
     corrected_leaf: Hex64
     changes: list[ChangeBody]
     reason: str
+    job_id: str | None = None
+    site_id: str | None = None
+    carbon: CarbonClaimBody | None = None
+    revision: int | None = Field(None, ge=1)
+    supersedes_seq: int | None = None
 
 
 class ExportBody(Body):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,3 +63,33 @@ def test_every_operation_says_what_it_does(openapi: dict[str, Any]) -> None:
 
 def test_the_version_of_openapi_is_3_1(openapi: dict[str, Any]) -> None:
     assert openapi["openapi"].startswith("3.1")
+
+
+def fields(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Name and schema of every field within a schema, however deep."""
+    for key, part in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if key == "properties":
+            yield from part.items()
+        if isinstance(part, dict | list):
+            yield from fields(part)
+
+
+def test_point_23_no_percentage_of_carbon_without_interval_baseline_and_level(openapi: dict[str, Any]) -> None:
+    bare = [name for name, _ in fields(openapi) if "carbon" in name and ("percent" in name or "pct" in name)]
+    assert bare == []
+    shares = [schema for name, schema in fields(openapi) if name == "carbon_reduction"]
+    assert len(shares) == 2
+    assert all("CarbonShareOut" in str(schema) for schema in shares)
+    share = openapi["components"]["schemas"]["CarbonShareOut"]
+    assert set(share["required"]) == {"percent", "low_percent", "high_percent", "baseline_policy", "claim_level"}
+    assert not any("null" in str(schema) for schema in share["properties"].values())
+
+
+def test_point_23_a_percentage_of_cost_names_its_baseline_and_how_firm_it_is(openapi: dict[str, Any]) -> None:
+    told = [
+        schema
+        for schema in openapi["components"]["schemas"].values()
+        if any("cost" in name and "percent" in name for name in schema.get("properties", ()))
+    ]
+    assert len(told) == 2
+    assert all({"baseline_policy", "state"} <= set(schema["required"]) for schema in told)

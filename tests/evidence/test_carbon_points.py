@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from accounting.carbon import Attributional
 from accounting.claims import CarbonClaim, ClaimLevel, FeasibleBaseline, Saving
-from agents.settlement.claims import day_claims
+from agents.settlement.claims import ClaimInForce
+from agents.settlement.day_claims import day_claims
 from agents.settlement.register import read_register
 from audit.bodies.carbon import CarbonClaimBody, ShareBody
 from audit.record import Record
@@ -33,7 +34,8 @@ KWH = st.floats(0, 1000).map(lambda kwh: round(kwh, 3))
 
 
 def delivery(seq, job_id, carbon):
-    return Record(seq, "", "", "delivery", START, {"job_id": job_id, "carbon": carbon.model_dump()}, b"")
+    told = {"job_id": job_id, "carbon": carbon.model_dump()}
+    return ClaimInForce((Record(seq, "", "", "delivery", START, told, b""),))
 
 
 @given(st.lists(st.tuples(KWH, KWH), min_size=1, max_size=3))
@@ -43,7 +45,7 @@ def test_point_22_the_claim_is_the_sum_of_the_records_rebound_included(energies)
         plan = replace(row(10, g=100.0), delivered_kwh=drawn, carbon_kind=Kind.ESTIMATE)
         baseline = replace(row(0, Leg.BASELINE), delivered_kwh=usual, carbon_kind=Kind.ESTIMATE)
         records.append(delivery(number, f"job-{number}", body([plan], [baseline])))
-    told = [record.body["carbon"] for record in records]
+    told = [record.carbon for record in records]
     total = day_claims(records).book.attributional().saved
     assert total.kg == sum(Decimal(each["attributional"]["saved_kg"]) for each in told)
     moved = [

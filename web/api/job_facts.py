@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from accounting.savings import JobSavings, savings_by_job
+from agents.settlement.claims import ClaimInForce
 from audit.record import Record
 from core.errors import NotFound
 from core.job import Job, JobStatus
 from core.ledger import Leg, SlotEntry
+from web.api.claim_shapes import CarbonShareOut, ClaimOut
 from web.api.explanation_shapes import ReasonsOut, WaitingOut
 from web.api.job_shapes import JobDetail, SavingsOut, Schedule, SlotOut
 from web.services import Services
+from web.statements import claim_of_job
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A job, its two legs in order of slots, their comparison and its latest decision."""
+    """A job, its two legs in order of slots, their comparison, its latest decision, and what its delivery claims."""
 
     job: Job
     plan: list[SlotEntry]
     baseline: list[SlotEntry]
     savings: JobSavings | None
     decision: Record | None
+    claim: ClaimInForce | None
 
     @classmethod
-    def gather(cls, services: Services, job_id: str) -> JobFacts:
-        """All that is known of one job; :class:`NotFound`."""
+    def gather(cls, services: Services, job_id: str, claimed_at: datetime | None = None) -> JobFacts:
+        """All that is known of one job, its claim as it was stated at an instant or is now; :class:`NotFound`."""
         job = services.jobs.get(job_id)
         entries = services.ledger.entries(job_id=job_id)
         return cls(
@@ -35,6 +40,7 @@ class JobFacts:
             baseline=[entry for entry in entries if entry.leg is Leg.BASELINE],
             savings=savings_of(services, [job_id]).get(job_id),
             decision=_newest_decision(services, job_id),
+            claim=claim_of_job(services.log, job_id, claimed_at or services.clock.now()),
         )
 
     def detail(self, services: Services) -> JobDetail:
@@ -45,6 +51,8 @@ class JobFacts:
             allocations=[SlotOut.of(entry) for entry in self.plan],
             baseline=[SlotOut.of(entry) for entry in self.baseline],
             savings=SavingsOut.of(self.savings) if self.savings is not None else None,
+            carbon_reduction=self.reduction,
+            claim=ClaimOut.of(self.claim) if self.claim is not None else None,
             decision_seq=self.decision.seq if self.decision is not None else None,
             explanation=ReasonsOut.of(self.decision.body) if self.decision is not None else None,
             waiting=WaitingOut.of(waiting) if waiting is not None else None,
@@ -55,7 +63,14 @@ class JobFacts:
         if not self.plan or self.savings is None:
             return None
         region = services.sites.get(self.plan[-1].site_id).zone
-        return Schedule.of(self.job, region, self.plan, self.savings, self.decision)
+        return Schedule.of(self.job, region, self.plan, self.savings, self.decision, self.reduction)
+
+    @property
+    def reduction(self) -> CarbonShareOut | None:
+        """The share of carbon saved, as claimed by the delivery or, while there is none, by the latest decision."""
+        if self.claim is not None:
+            return CarbonShareOut.of(self.claim.carbon)
+        return CarbonShareOut.of(self.decision.body.get("carbon")) if self.decision is not None else None
 
 
 def latest_decision(services: Services, job_id: str) -> Record:

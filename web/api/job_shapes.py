@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, computed_field
 
+from accounting.baselines import POLICY
 from core.job import PRIORITY_TIERS, Job
 from core.ledger import SlotEntry, Totals
 from core.slots import SLOT, slots_between
+from web.api.claim_shapes import CarbonShareOut, ClaimOut
 from web.api.explanation_shapes import ReasonsOut, WaitingOut
 
 if TYPE_CHECKING:
     from accounting.savings import JobSavings, PortfolioSavings
     from audit.record import Record
 
+REDUCTION = "as the decision, or once there is one the delivery, claims it; null where no interval is known"
 _PRIORITY_OF_TIER = {tier: priority for priority, tier in PRIORITY_TIERS.items()}
 
 
@@ -124,22 +127,23 @@ class TotalsOut(BaseModel):
 
 
 class SavingsOut(BaseModel):
-    """A job against its run-at-submission baseline; percentages are null when the baseline is 0."""
+    """Sums against those of a baseline; ``state`` says how firm they are. The share is null when the baseline is 0."""
 
     plan: TotalsOut
     baseline: TotalsOut
     cost_saved_gbp: float
     carbon_saved_kg: float
     cost_saved_percent: float | None
-    carbon_saved_percent: float | None
     state: str
+    baseline_policy: str
     comparable: bool = Field(description="False when one leg is missing, so that nothing may be concluded")
 
     @classmethod
     def of(cls, savings: JobSavings | PortfolioSavings) -> SavingsOut:
         """The wire form of ``savings``."""
         legs = {"plan": TotalsOut.of(savings.plan), "baseline": TotalsOut.of(savings.baseline)}
-        return cls(**legs, **{name: getattr(savings, name) for name in cls.model_fields if name not in legs})
+        given = legs | {"baseline_policy": POLICY}
+        return cls(**given, **{name: getattr(savings, name) for name in cls.model_fields if name not in given})
 
 
 class JobDetail(JobOut):
@@ -148,6 +152,8 @@ class JobDetail(JobOut):
     allocations: list[SlotOut]
     baseline: list[SlotOut]
     savings: SavingsOut | None = Field(description="null until it has been planned")
+    carbon_reduction: CarbonShareOut | None = Field(description=REDUCTION)
+    claim: ClaimOut | None = Field(description="about carbon, as last stated; null where there is none (yet)")
     decision_seq: int | None = Field(description="record of the latest decision in the log")
     explanation: ReasonsOut | None = Field(description="of the latest decision; null before the first")
     waiting: WaitingOut | None = Field(description="when there is room for it; null unless it waits")
@@ -171,8 +177,9 @@ class Schedule(BaseModel):
     baseline_cost_gbp: float | None
     carbon_saved_kg: float | None
     cost_saved_gbp: float | None
-    carbon_reduction_percent: float | None
+    carbon_reduction: CarbonShareOut | None = Field(description=REDUCTION)
     cost_reduction_percent: float | None
+    baseline_policy: str
     flexibility_value_gbp: float | None = Field(
         description="deviation from the baseline, half-hour by half-hour, at the price of each"
     )
@@ -182,7 +189,13 @@ class Schedule(BaseModel):
 
     @classmethod
     def of(
-        cls, job: Job, region: str, entries: Sequence[SlotEntry], savings: JobSavings, decision: Record | None
+        cls,
+        job: Job,
+        region: str,
+        entries: Sequence[SlotEntry],
+        savings: JobSavings,
+        decision: Record | None,
+        reduction: CarbonShareOut | None,
     ) -> Schedule:
         """The schedule that the plan leg ``entries`` (not empty, in order of slots) of ``job`` amounts to."""
         known = decision.body if decision is not None else {}
@@ -198,6 +211,8 @@ class Schedule(BaseModel):
             state=savings.plan.state,
             data_kinds=_kinds(entries),
             data_sources=known.get("sources", []),
+            carbon_reduction=reduction,
+            baseline_policy=POLICY,
             **_worth(savings),
         )
 
@@ -213,7 +228,6 @@ def _worth(savings: JobSavings) -> dict[str, Any]:
         "baseline_cost_gbp": baseline.cost_gbp if fair else None,
         "carbon_saved_kg": savings.carbon_saved_kg if fair else None,
         "cost_saved_gbp": savings.cost_saved_gbp if fair else None,
-        "carbon_reduction_percent": savings.carbon_saved_percent if fair else None,
         "cost_reduction_percent": savings.cost_saved_percent if fair else None,
         "flexibility_value_gbp": savings.cost_saved_gbp if fair else None,
     }

@@ -10,7 +10,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.errors import Conflict, Unavailable
-from core.job import FlexibilityType, JobRequest, JobStatus
+from core.job import FlexibilityType, Instant, JobRequest, JobStatus
 from core.ledger import TickRecord
 from web.actions import cancel_job, submit_job
 from web.api.documented import answer
@@ -34,6 +34,12 @@ class JobsQuery(Query):
     q: SearchText | None = Field(None, description="text in the job's name or id")
     limit: Limit = 50
     offset: Offset = 0
+
+
+class JobQuery(Query):
+    """Which view."""
+
+    as_of: Instant | None = Field(None, description="the claim as it was stated at this instant; all else is as of now")
 
 
 class CancelRequest(BaseModel):
@@ -103,10 +109,10 @@ def find(query: JobsQuery) -> Response:
 
 
 @api.get("/api/jobs/<job_id>", responses={200: JobDetail})
-def one(path: JobPath) -> Response:
-    """A job with its half-hours, its baseline, its savings, and why it runs there and then or has no place."""
+def one(path: JobPath, query: JobQuery) -> Response:
+    """A job with its half-hours, baseline, savings and claim, and why it runs there and then or has no place."""
     services = services_of_request()
-    return answer(JobFacts.gather(services, path.job_id).detail(services))
+    return answer(JobFacts.gather(services, path.job_id, query.as_of).detail(services))
 
 
 @api.post("/api/jobs/<job_id>/cancel", responses={200: JobOut})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from flask import Response
@@ -10,6 +11,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, Field
 
+from agents.settlement.claims import claims_on
 from audit.log import AuditLog
 from audit.record import Record
 from core.job import Instant
@@ -23,6 +25,9 @@ api = APIBlueprint("api_logs", __name__, abp_tags=[Tag(name="audit", description
 
 LINES_BYTES = 4 * 1024 * 1024
 """after so many bytes an answer of lines ends with the line under way"""
+
+CLAIMANTS = frozenset({"delivery", "correction"})
+"""the kinds of record that state what a delivery claims about carbon"""
 
 RecordKind = Literal[
     "decision",
@@ -48,6 +53,12 @@ class PageQuery(Query):
 
     limit: Limit = 50
     offset: Offset = 0
+
+
+class JobLogsQuery(PageQuery):
+    """Which part, and which view."""
+
+    as_of: Instant | None = Field(None, description="as the log stood at this instant; by default, now")
 
 
 class RecordFilters(BaseModel):
@@ -127,6 +138,7 @@ class DecisionLog(RecordOut):
     tradeoffs: dict[str, Any] = Field(description="cost and carbon of the choice and of the baseline; counter-offers")
     schedule: list[dict[str, Any]] = Field(description="runs awarded: start, end, power_kw")
     data_sources: list[str]
+    restated_by: int | None = Field(description="record whose claim about carbon is in force in place of this one's")
     operator_override: bool = Field(False, description="no decision is made by hand here, so always false")
     override_reason: str | None = Field(None, description="always null")
 
@@ -161,17 +173,19 @@ def logs(query: LogsQuery) -> Response:
     """Records of the decision log, filtered."""
     log = services_of_request().log
     records, total = log.records(limit=query.limit, offset=query.offset, **query.criteria(log))
-    return answer(Logs(logs=[_decision(record) for record in records], total=total))
+    return _logs(records, total, services_of_request().clock.now())
 
 
 @api.get("/api/logs/<job_id>", responses={200: Logs})
-def logs_of_job(path: JobPath, query: PageQuery) -> Response:
+def logs_of_job(path: JobPath, query: JobLogsQuery) -> Response:
     """Every record that names a job, or a buyer's reference that was booked."""
     services = services_of_request()
-    records, total = services.log.records(job_id=path.job_id, limit=query.limit, offset=query.offset)
+    instant = query.as_of or services.clock.now()
+    end = query.as_of and query.as_of + timedelta(microseconds=1)
+    records, total = services.log.records(job_id=path.job_id, end=end, limit=query.limit, offset=query.offset)
     if not total:
         services.jobs.get(path.job_id)
-    return answer(Logs(logs=[_decision(record) for record in records], total=total))
+    return _logs(records, total, instant)
 
 
 @api.get("/api/audit/records/<int:seq>", responses={200: RecordProof})
@@ -224,7 +238,16 @@ def _envelope(record: Record) -> dict[str, Any]:
     return {name: getattr(record, name) for name in RecordOut.model_fields}
 
 
-def _decision(record: Record) -> DecisionLog:
+def _logs(records: Sequence[Record], total: int, instant: datetime) -> Response:
+    """A page of records, each claim with the one that was in force in its place at ``instant``."""
+    log = services_of_request().log
+    jobs = {str(each.body["job_id"]) for each in records if each.kind in CLAIMANTS and each.body.get("carbon")}
+    claims = [claim for job_id in sorted(jobs) for claim in claims_on(log, instant, job_id=job_id)]
+    restated = {each.seq: claim.stated_by.seq for claim in claims for each in claim.versions[:-1]}
+    return answer(Logs(logs=[_decision(record, restated.get(record.seq)) for record in records], total=total))
+
+
+def _decision(record: Record, restated_by: int | None) -> DecisionLog:
     body = record.body
     return DecisionLog(
         **_envelope(record),
@@ -242,6 +265,7 @@ def _decision(record: Record) -> DecisionLog:
         ),
         schedule=body.get("runs", []),
         data_sources=body.get("sources", []),
+        restated_by=restated_by,
     )
 
 

@@ -11,9 +11,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
-from agents.settlement.claims import DayClaims, day_claims
+from agents.settlement.day_claims import DayClaims, day_claims
 from agents.settlement.statement import DayScope2, DayStatement
 from core.job import Instant
+from web.api.claim_shapes import ClaimOut
 from web.api.documented import answer
 from web.api.shapes import Query
 from web.services import services_of_request
@@ -57,14 +58,6 @@ class TotalOut(BaseModel):
     mwh: str
     parts: int
     unknown: int
-
-
-class ClaimOut(BaseModel):
-    """What a delivery claims about carbon: attributional and consequential apart, never to be added."""
-
-    seq: int
-    job_id: str
-    carbon: dict[str, Any]
 
 
 class AccountOut(BaseModel):
@@ -148,7 +141,7 @@ def show(path: StatementPath, query: StatementQuery) -> Response:
             },
             compensation_gbp=None if found.gbp is None else str(found.gbp),
             scope2=_scope2(found.scope2),
-            claims=[ClaimOut(seq=each.seq, job_id=each.body["job_id"], carbon=each.body["carbon"]) for each in told],
+            claims=[ClaimOut.of(each) for each in told],
             claimed=_claimed(day_claims(told)),
         )
     )

@@ -100,7 +100,20 @@ def _recovery(body: Body, _names: Names) -> str:
     return f"{number(body['torn_bytes'])} bytes of {kind} line were moved to {body['quarantine_path']}"
 
 
+def _restated_claim(body: Body) -> str:
+    """A claim about carbon that is in force in place of a delivery's, its saving by outturn where there is one."""
+    carbon = body["carbon"]
+    ends = ("saved_kg", "low_kg", "high_kg")
+    saved, low, high = (each and each.replace("-", MINUS) for each in map((carbon["attributional"] or {}).get, ends))
+    told = f" with {saved} kg saved (95 % {low} to {high} kg)" if saved else ""
+    simulated = " on simulated carbon" if any(each["kind"] == "simulated" for each in carbon["average_outturn"]) else ""
+    claim = f"The carbon claim of delivery {number(body['corrected_seq'])} is restated as {carbon['claim_level']}"
+    return f"{claim}{simulated}{told}, revision {body['revision']}: {body['reason']}"
+
+
 def _correction(body: Body, _names: Names) -> str:
+    if body.get("carbon"):
+        return _restated_claim(body)
     told = ", ".join(change["path"] for change in body["changes"])
     return f"Record {number(body['corrected_seq'])} is corrected in {told}: {body['reason']}"
 

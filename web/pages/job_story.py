@@ -20,6 +20,7 @@ from web.pages.home import default_zone
 from web.pages.places import site_names
 from web.pages.reasoning import reasoning
 from web.services import Services
+from web.statements import claim_of_job
 
 MOST_RECORDS = 50
 _STEPS = (JobStatus.PENDING, JobStatus.SCHEDULED, JobStatus.RUNNING, JobStatus.COMPLETED)
@@ -63,6 +64,7 @@ def story(services: Services, job: Job) -> dict[str, Any]:
         "baseline_site": baseline[0].site_id if baseline else None,
         "savings": next(iter(savings), None),
         "delivery": delivery(plan),
+        "claim": claim_of_job(services.log, job.job_id, services.clock.now()),
         "decision": decision,
         "why": reasoning(decision.body) if decision is not None else None,
         "waiting": services.loop.waiting(job.job_id) if job.status is JobStatus.PENDING else None,

@@ -105,7 +105,10 @@ def _trail(log: AuditLog, record: Record) -> tuple[list[Record], int]:
 
 def _later(log: AuditLog, record: Record) -> list[Record]:
     """Records that name this one as what they correct, erase from or restate."""
-    found, _ = log.records(kind="correction", text=f'"corrected_seq":{record.seq},', limit=MOST)
+    found, _ = log.records(kind="correction", follows=record.seq, limit=MOST)
+    if record.kind == "correction":
+        again, _ = log.records(kind="correction", follows=record.body["corrected_seq"], limit=MOST)
+        found += [each for each in again if each.body.get("supersedes_seq") == record.seq]
     for commitment in _commitments(record):
         erased, _ = log.records(kind="redaction", text=commitment, limit=MOST)
         found += [each for each in erased if commitment in each.body["commitments"]]

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from agents.settlement.claims import day_claims
+from agents.settlement.day_claims import day_claims
 from agents.settlement.statement import DayStatement
 from core.errors import NotFound
 from web.pages.places import site_names

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -101,6 +102,8 @@ def test_the_forecast_account_stays_a_forecast():
         ({"outturn": grid(200, Kind.SIMULATED)}, ClaimLevel.FORECAST),
         ({"settled": True}, ClaimLevel.METERED),
         ({"settled": True, "outturn": grid(200, Kind.SETTLED)}, ClaimLevel.SETTLED),
+        ({"settled": True, "outturn": replace(grid(200), final=True)}, ClaimLevel.SETTLED),
+        ({"settled": True, "outturn": replace(grid(200, Kind.SIMULATED), final=True)}, ClaimLevel.FORECAST),
     ],
 )
 def test_a_half_hour_is_as_firm_as_its_energy_and_its_intensity(changes, level):

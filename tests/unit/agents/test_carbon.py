@@ -19,7 +19,8 @@ ZONES = {"london": "GB-C", "oslo": "NO-NO2"}
 
 def row(slot, leg=Leg.PLAN, site="london", kw=100.0, g=200.0, **changes):
     made = SlotEntry("job-1", leg, START + SLOT * slot, site, kw, 1.2, 0.2, Kind.FORECAST, g, Kind.FORECAST)
-    return replace(made, carbon_forecast_g_per_kwh=g, room_kw=500.0 if leg is Leg.BASELINE else None, **changes)
+    room_kw = 500.0 if leg is Leg.BASELINE else None
+    return replace(made, **{"carbon_forecast_g_per_kwh": g, "room_kw": room_kw, **changes})
 
 
 def claim(plan, baseline, sigmas=None):
@@ -60,6 +61,22 @@ def test_an_outturn_replaces_the_forecast_and_both_are_told():
     assert [Decimal(mean.mean_g_per_kwh) for mean in (*made.average_forecast, *made.average_outturn)] == [200, 150]
     assert Decimal(made.attributional.saved_kg) == 0
     assert Decimal(made.attributional_forecast.baseline_kg) == 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "level"),
+    [
+        ({"carbon_kind": Kind.ESTIMATE, "settled": True}, "settled"),
+        ({"carbon_kind": Kind.SETTLED, "settled": True}, "settled"),
+        ({"carbon_kind": Kind.ESTIMATE}, "metered"),
+        ({"carbon_kind": Kind.SIMULATED, "settled": True}, "forecast"),
+    ],
+)
+def test_a_claim_is_settled_once_every_row_of_both_courses_is_and_none_is_simulated(changes, level):
+    baseline = row(0, Leg.BASELINE, carbon_kind=Kind.ESTIMATE, settled=True)
+    assert body([row(10, delivered_kwh=50.0, **changes)], [baseline]).claim_level == level
+    unsettled = replace(baseline, settled=False)
+    assert body([row(10, delivered_kwh=50.0, **changes)], [unsettled]).claim_level != "settled"
 
 
 def test_pauses_leave_idling_and_checkpoints_unknown():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audit.bodies.booking import BookingBody
+from audit.bodies.carbon import CarbonClaimBody, ClaimLevel, EnergyBody, MassBody, MovedBody, ShareBody
 from audit.bodies.decision import DecisionBody, OptionBody, RunBody
 from audit.bodies.feeds import AnswerBody, FeedSeriesBody, FeedSnapshotBody
 from audit.bodies.log import (
@@ -53,6 +54,31 @@ def delivery(job_id: str = "job-1", site_id: str = "site-1", method: str = "simu
         carbon_kg="0.8000",
         claim_level="forecast",
         method=method,
+    )
+
+
+def carbon_claim(level: ClaimLevel, saved_kg: str | None = "19.79") -> CarbonClaimBody:
+    """The claim of the worked example, with 19.79 kg of 144.42 kg saved by outturn or another saving."""
+    energy = EnergyBody(it_kwh="0", idle_kwh="0", checkpoint_kwh="0", overhead_kwh="0", site_kwh="0", pue=None)
+    ends = {"low_kg": "13.29", "high_kg": "26.29", "baseline_kg": "144.42"}
+    outturn = None if saved_kg is None else ShareBody(saved_kg=saved_kg, saved_percent="13.70", **ends)
+    return CarbonClaimBody(
+        claim_level=level,
+        baseline_policy="run_at_submission",
+        baseline_schedule=[],
+        grid_regions=["GB-C"],
+        baseline_energy=energy,
+        energy=energy,
+        average_forecast=[],
+        average_outturn=[],
+        marginal=[],
+        attributional_forecast=None,
+        attributional=outturn,
+        consequential=MassBody(saved_kg="-3.15", low_kg="-4.00", high_kg="-2.30"),
+        scope2=None,
+        displaced=[MovedBody(site_id="london", date="2026-10-20", sp=36, mwh="0.2000")],
+        rebound=[],
+        sci=None,
     )
 
 

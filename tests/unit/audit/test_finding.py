@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from audit.bodies.log import CorrectionBody
 from audit.contents import row_of
 from audit.index import Index, Query
 from audit.log import AuditLog
@@ -68,6 +69,27 @@ def test_the_date_of_a_record_is_that_of_the_settlement_day_in_london(body: dict
     found = index.find(Query(settlement_date=date)).tolist()
     assert 1 in found
     assert not {2, 3} & set(found)
+
+
+def test_a_correction_is_found_by_what_it_corrects_and_lies_on_its_day(path: Path) -> None:
+    log = open_log(path)
+    log.append("decision", decision("job-1"))
+    delivered = log.append("delivery", delivery("job-1").model_copy(update={"decision_seq": 0}))
+    log.append("decision", decision("job-2"))
+    told = {"changes": [], "reason": "restated", "job_id": "job-1", "site_id": "site-1"}
+    log.append("correction", CorrectionBody(corrected_seq=delivered.seq, corrected_leaf=delivered.leaf, **told))
+    assert_found_by_what_it_corrects(log)
+    log.close()
+    reopened = open_log(path)
+    assert_found_by_what_it_corrects(reopened)
+    reopened.close()
+
+
+def assert_found_by_what_it_corrects(log: AuditLog) -> None:
+    assert seqs(log, kind="correction", follows=1) == [3]
+    assert seqs(log, follows=0) == [1]
+    assert seqs(log, follows=2) == []
+    assert seqs(log, kind="correction", job_id="job-1", settlement_date="2026-03-01") == [3]
 
 
 def test_records_are_counted_by_kind_under_the_other_filters(path: Path) -> None:

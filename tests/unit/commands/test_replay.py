@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import app
+from accounting.savings import JobSavings
 from audit.verify import verify
-from commands.replay import read_trace
+from commands.replay import carbon_saved, read_trace, saved_words, table
 from core.errors import InputError
-from core.slots import SLOT
+from core.job import Job
+from core.ledger import Totals
+from core.slots import SLOT, SLOTS_PER_DAY
 from tests.house import START
+from tests.unit.site.fakes import make_job
 
 
 def arguments(**changes: Any) -> argparse.Namespace:
@@ -79,6 +84,83 @@ def test_a_wrong_argument_is_named(tmp_path: Path, argv: list[str], words: str, 
     assert words in capsys.readouterr().err
 
 
+def arrived(day: int, saved_kg: float) -> tuple[Job, JobSavings]:
+    """A job of day ``day`` whose baseline emits 100 kg."""
+    job = make_job(f"job-{day}-{saved_kg}", submitted_at=START + day * SLOTS_PER_DAY * SLOT)
+    plan, baseline = Totals(10, 1.0, 100 - saved_kg, 2, 2), Totals(10, 1.0, 100.0, 2, 2)
+    return job, JobSavings(job.job_id, plan, baseline)
+
+
+def test_carbon_saved_has_an_interval_from_the_spread_between_days_of_arrival():
+    jobs, savings = zip(*(arrived(0, 4.0), arrived(0, 6.0), arrived(2, 14.0)), strict=True)
+    saved = carbon_saved(jobs, savings)
+    half = 12.7062 * 2**0.5 * 2.0 * 2**0.5
+    assert saved["kg"] == 24.0
+    assert (saved["low_kg"], saved["high_kg"]) == (round(24 - half, 1), round(24 + half, 1))
+    assert (saved["days"], saved["jobs"]) == (2, 3)
+    assert (saved["baseline_policy"], saved["state"]) == ("run-at-submission", "settled")
+
+
+def test_one_day_says_nothing_of_the_spread_and_a_job_that_lacks_a_leg_nothing_at_all():
+    job, saving = arrived(0, 4.0)
+    lonely, _ = arrived(1, 9.0)
+    saved = carbon_saved([job, lonely], [saving, JobSavings(lonely.job_id, saving.plan, Totals())])
+    assert (saved["kg"], saved["low_kg"], saved["high_kg"], saved["days"]) == (4.0, None, None, 1)
+    assert carbon_saved([], [])["kg"] == 0
+
+
+def test_point_23_the_table_has_no_percentage_of_carbon():
+    leg = {
+        "energy_kwh": 100.0,
+        "cost_gbp": 10.0,
+        "carbon_forecast_kg": 50.0,
+        "carbon_settled_kg": 40.0,
+        "peak_kw": 5.0,
+        "deadline_misses": 0,
+        "settled_share": 1.0,
+    }
+    spread = {"p5": 0.0, "median": 0.0, "p95": 0.0}
+    counts = dict.fromkeys(
+        ("jobs", "completed", "failed", "refused", "ticks", "ticks_planned", "ticks_failed", "records", "wall_s"), 0
+    )
+    saved = {
+        "kg": 10.0,
+        "low_kg": 4.0,
+        "high_kg": 16.0,
+        "days": 3,
+        "jobs": 9,
+        "baseline_policy": "b",
+        "state": "settled",
+    }
+    own = leg | {"carbon_forecast_kg": 48.0, "carbon_settled_kg": 30.0, "cost_gbp": 9.0}
+    told = table(
+        {
+            **counts,
+            "log_verifies": True,
+            "gap_percent": spread,
+            "solve_s": spread,
+            "churn_percent": 0.0,
+            "run_now": leg,
+            "slackwater": own,
+            "carbon_saved": saved,
+        }
+    )
+    assert "| carbon, settled on actuals, kg | 40.0 | 30.0 | -10.0 kg |" in told
+    assert "| cost, GBP | 10.0 | 9.0 | -10.0 % |" in told
+    assert "Carbon saved: 10.0 kg against b, settled; 95 % 4.0 to 16.0 kg, by Student's t" in told
+    carbon = [line for line in told.splitlines() if line.startswith("| carbon")]
+    assert len(carbon) == 2
+    assert not any("%" in line for line in carbon)
+    assert "without an interval" in saved_words(saved | {"low_kg": None, "high_kg": None})
+
+
+def claim_levels(log: Path) -> Counter[str]:
+    """How many jobs have a claim of each level in force at the end of a log."""
+    bodies = [json.loads(line)["body"] for line in log.read_text().splitlines()]
+    claims = [body for body in bodies if body.get("carbon") and "decision_id" not in body]
+    return Counter({body["job_id"]: body["carbon"]["claim_level"] for body in claims}.values())
+
+
 @pytest.mark.shared
 def test_a_recorded_day_misses_no_deadline_and_costs_less_than_running_at_once(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -94,6 +176,7 @@ def test_a_recorded_day_misses_no_deadline_and_costs_less_than_running_at_once(
     assert told["ticks_failed"] == 0
     assert told["log_verifies"]
     assert verify(kept / "decisions.jsonl").records == told["records"]
+    assert claim_levels(kept / "decisions.jsonl") == {"settled": 40}
     now, own = told["run_now"], told["slackwater"]
     assert own["cost_gbp"] < now["cost_gbp"]
     assert own["carbon_settled_kg"] < now["carbon_settled_kg"]
@@ -107,5 +190,7 @@ def test_the_table_says_what_it_rests_on(shared_data: Path, tmp_path: Path, caps
     argv = ["replay", "--data", str(shared_data), "--from", "2023-03-01", "--days", "1", "--jobs", str(path)]
     assert app.main([*argv, "--slack-hours", "6"]) == 0
     told = capsys.readouterr().out
-    for words in ("run now | Slackwater", "deadlines missed | 0 | 0", "2 completed", "log verifies", "gap per tick"):
+    saved = "Carbon saved: ", "against run-at-submission, settled; on fewer than two days, so without an interval"
+    counted = "run now | Slackwater", "deadlines missed | 0 | 0", "2 completed", "log verifies", "gap per tick"
+    for words in (*saved, *counted):
         assert words in told

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from agents.site import orphans
+from audit.record import Entry
 from core.clock import ScaledClock
 from core.errors import LogUnavailable
 from core.job import FlexibilityType, JobStatus
 from core.ledger import Leg
 from core.slots import SLOT
+from tests.unit.audit.samples import decision
 from tests.unit.site.conftest import Yard, eventually
 from tests.unit.site.fakes import START
 
@@ -54,16 +56,19 @@ def test_a_command_that_ends_early_completes_its_job_and_frees_the_rows_to_come(
 
 
 def test_a_command_that_ends_early_is_compared_with_as_much_of_its_baseline(yard: Yard) -> None:
-    yard.plan([0, 1], command=sh("exit 0"))
+    yard.plan([0, 1], command=sh("sleep 0.3"))
     row = yard.ledger.entries(job_id="job1")[0]
-    yard.ledger.rows["job1", Leg.BASELINE, row.slot_start] = replace(row, leg=Leg.BASELINE)
+    yard.ledger.add(replace(row, leg=Leg.BASELINE, room_kw=100.0))
+    yard.log.append_all([Entry("decision", decision("job1"))])
     yard.at(0)
+    yard.clock.set(START + SLOT / 2)
     ends(yard)
     (baseline,) = yard.ledger.entries(job_id="job1", leg=Leg.BASELINE)
-    (body,) = yard.log.deliveries("job1")
+    _, body = yard.log.deliveries("job1")
     share = float(body["delivered_kwh"]) / float(body["committed_kwh"])
-    assert share < 0.5
+    assert 0 < share < 0.5
     assert baseline.it_kwh == pytest.approx(share * row.it_kwh)
+    assert float(body["carbon"]["baseline_energy"]["it_kwh"]) == pytest.approx(baseline.it_kwh, abs=1e-6)
 
 
 def test_a_command_that_fails_names_its_exit_status(yard: Yard) -> None:

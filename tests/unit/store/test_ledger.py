@@ -39,6 +39,23 @@ def test_a_plan_schedules_its_jobs_and_stores_their_rows(database: Database) -> 
     ]
 
 
+def test_rows_of_many_jobs_are_read_together_by_job_and_slot(database: Database) -> None:
+    many = [f"j{number:04}" for number in range(600)]
+    jobs_in(database, *many)
+    ledger = LedgerRepository(database)
+    rows = [an_entry(job_id, number) for job_id in many for number in (2, 1)]
+    ledger.apply_plan(slot(0), rows, dict.fromkeys(many, "iceland"), {}, at=LATER)
+    ledger.add_baseline([an_entry("j0000", 0, leg=Leg.BASELINE)])
+    found = ledger.of_jobs([*many[:599], "absent"])
+    assert list(found) == many[:599]
+    assert [(row.leg, row.slot_start) for row in found["j0000"]] == [
+        (Leg.BASELINE, slot(0)),
+        (Leg.PLAN, slot(1)),
+        (Leg.PLAN, slot(2)),
+    ]
+    assert ledger.of_jobs([]) == {}
+
+
 def test_a_new_plan_replaces_rows_to_come_and_keeps_those_that_passed(database: Database) -> None:
     jobs_in(database, "j1", "j2")
     ledger = LedgerRepository(database)

@@ -81,6 +81,7 @@ def test_scheduling_a_job_answers_where_when_and_what_it_saves(client: FlaskClie
     assert schedule["baseline_cost_gbp"] == pytest.approx(11.0)
     assert schedule["cost_saved_gbp"] == schedule["flexibility_value_gbp"] == pytest.approx(5.5)
     assert schedule["cost_reduction_percent"] == pytest.approx(50)
+    assert (schedule["baseline_policy"], schedule["carbon_reduction"]) == ("run-at-submission", None)
     assert schedule["state"] == "forecast"
     assert schedule["data_kinds"] == ["forecast", "simulated"]
 

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from audit.bodies.carbon import CarbonClaimBody
 from audit.bodies.settlement import SettlementPeriodBody
 from audit.record import Record
-from tests.unit.audit.samples import decision, delivery, one_of_each_kind
+from tests.unit.audit.samples import carbon_claim, decision, delivery, one_of_each_kind
 from tests.unit.web.fakes import House
 from web.application import create_app
 
@@ -118,29 +117,7 @@ def claimed_by(house: House, job_id: str) -> int:
         }
     )
     seq = house.log.append("decision", type(taken).model_validate(taken.model_dump(warnings=False))).seq
-    energy = dict.fromkeys(("it_kwh", "idle_kwh", "checkpoint_kwh", "overhead_kwh", "site_kwh"), "0") | {"pue": None}
-    saved = {"baseline_kg": "144.42", "saved_kg": "19.79", "low_kg": "13.29", "high_kg": "26.29", "saved_percent": None}
-    claim = CarbonClaimBody.model_validate(
-        {
-            "claim_level": "metered",
-            "baseline_policy": "run_at_submission",
-            "baseline_schedule": [],
-            "grid_regions": ["GB-C"],
-            "baseline_energy": energy,
-            "energy": energy,
-            "average_forecast": [],
-            "average_outturn": [],
-            "marginal": [],
-            "attributional_forecast": None,
-            "attributional": saved,
-            "consequential": {"saved_kg": "-3.15", "low_kg": "-4.00", "high_kg": "-2.30"},
-            "scope2": None,
-            "displaced": [{"site_id": "london", "date": DAY, "sp": 36, "mwh": "0.2000"}],
-            "rebound": [],
-            "sci": None,
-        }
-    )
-    body = delivery(job_id, "london").model_copy(update={"decision_seq": seq, "carbon": claim})
+    body = delivery(job_id, "london").model_copy(update={"decision_seq": seq, "carbon": carbon_claim("metered")})
     return house.log.append("delivery", body, agent="site").seq
 
 
