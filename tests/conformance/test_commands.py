@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import app
-from tests.conformance.project import ROOT, document
+from tests.conformance.project import ROOT, document, texts
 
 MAKEFILE = document("Makefile")
 TARGETS = set(re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE).group(1).split())
@@ -51,6 +51,8 @@ def test_make_help_lists_every_target() -> None:
 def test_every_make_target_named_in_a_document_exists() -> None:
     for page in ("README.md", "docs/operations.md", "docs/settings.md", ".ci/run"):
         assert set(re.findall(r"(?:^|[`\n ])make ([a-z-]+)(?=[`\n ]|$)", document(page))) <= TARGETS
+    for path, text in texts(".md"):
+        assert set(re.findall(r"`make ([a-z-]+)[` ]", text)) <= TARGETS, path
 
 
 def test_the_commands_are_those_that_the_readme_promises() -> None:
