@@ -119,6 +119,11 @@ class _Table:
     decisions: list[Body] = field(default_factory=list)
     churn: float = 0.0
 
+    @property
+    def planned(self) -> list[SlotEntry]:
+        """The rows of all courses made, in one list."""
+        return [row for rows in self.made.values() for row in rows]
+
 
 class Tick:
     """One round of the negotiation from quotes to the ledger.
@@ -282,8 +287,7 @@ class Tick:
         self._snapshots.recorded(seen, log_records)
         placed = {award.job_id: award.site_id for award in outcome.awards}
         waiting = {counter.job_id: counter.reason for counter in outcome.counters}
-        rows = [row for made in table.made.values() for row in made]
-        self._with.ledger.apply_plan(start, rows, placed, waiting, at=clock.now())
+        self._with.ledger.apply_plan(start, table.planned, placed, waiting, at=clock.now())
         record = self._record(tick_id, trigger, started, table, outcome, log_records[len(seen)].seq, table.churn)
         self._put_in_force(table, Kept(scarcity_of(outcome.plan), reserved), record)
         return record
@@ -326,8 +330,7 @@ class Tick:
             if why := table.explained.get(counter.job_id):
                 withdrawn, baseline = counter.job_id in standing, table.baseline.get(counter.job_id, [])
                 bodies.append(refusal_body(facts, jobs[counter.job_id], counter, withdrawn, why, baseline))
-        planned = [row for rows in table.made.values() for row in rows]
-        return bodies, churn(standing, planned)
+        return bodies, churn(standing, table.planned)
 
     def _told(self, job: Job) -> str | None:
         """Why the job waits, as its owner was told last; of one under way only the log keeps that."""

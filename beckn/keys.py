@@ -66,9 +66,7 @@ class KeyRing:
     def public(self) -> list[PublicKey]:
         """All keys, the oldest first."""
         held = self._read()
-        return [
-            PublicKey(key.unique_key_id, _public(key), key.made_at, key.unique_key_id == held.used) for key in held.keys
-        ]
+        return [_shown(key, held.used) for key in held.keys]
 
     def make(self, now: datetime) -> PublicKey:
         """A new key, in use at once when it is the first."""
@@ -77,7 +75,7 @@ class KeyRing:
         key = _Kept(unique_key_id=str(uuid.uuid4()), private=seed, made_at=now)
         used = held.used or key.unique_key_id
         self._write(_File(used=used, keys=(*held.keys, key)))
-        return PublicKey(key.unique_key_id, _public(key), now, used == key.unique_key_id)
+        return _shown(key, used)
 
     def use(self, unique_key_id: str) -> None:
         """Sign with this key from now on; :class:`NotFound` where there is none."""
@@ -132,5 +130,6 @@ def _private(key: _Kept) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key.private, validate=True))
 
 
-def _public(key: _Kept) -> str:
-    return base64.b64encode(_private(key).public_key().public_bytes_raw()).decode()
+def _shown(key: _Kept, used: str | None) -> PublicKey:
+    public = base64.b64encode(_private(key).public_key().public_bytes_raw()).decode()
+    return PublicKey(key.unique_key_id, public, key.made_at, key.unique_key_id == used)

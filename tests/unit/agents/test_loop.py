@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,9 @@ from core.job import JobRequest, JobStatus
 from core.settings import Settings
 from core.slots import SLOT
 from tests.house import SITES, START, Bench, ScriptedSolver
+from tests.waiting import eventually
 
-
-def eventually(true: Callable[[], object], within_s: float = 10.0) -> None:
-    """Wait until ``true`` holds: for threads, whose course the test does not control."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not so within {within_s} s")
-        time.sleep(0.005)
+PATIENCE_S = 10
 
 
 @dataclass
@@ -88,19 +82,19 @@ def test_a_request_while_a_tick_is_solving_is_not_lost(gated: tuple[House, Gated
     house.loop.request_tick("job")
     assert house.loop.status().ticking
     solver.gate.set()
-    eventually(lambda: house.jobs.get(second.job_id).status is JobStatus.SCHEDULED)
+    eventually(lambda: house.jobs.get(second.job_id).status is JobStatus.SCHEDULED, within_s=PATIENCE_S)
     assert house.jobs.get(first.job_id).status is JobStatus.SCHEDULED
-    eventually(lambda: [tick.trigger for tick in house.ticks.latest()][:1] == ["job"])
+    eventually(lambda: [tick.trigger for tick in house.ticks.latest()][:1] == ["job"], within_s=PATIENCE_S)
 
 
 def test_a_request_brings_the_next_tick_forward(gated: tuple[House, GatedSolver]):
     house, solver = gated
     solver.gate.set()
     house.loop.start()
-    eventually(lambda: house.loop.status().last is not None)
+    eventually(lambda: house.loop.status().last is not None, within_s=PATIENCE_S)
     job = submit(house)
     house.loop.request_tick("job")
-    eventually(lambda: house.jobs.get(job.job_id).status is JobStatus.SCHEDULED)
+    eventually(lambda: house.jobs.get(job.job_id).status is JobStatus.SCHEDULED, within_s=PATIENCE_S)
 
 
 def test_a_tick_that_fails_is_shown_and_tried_again(gated: tuple[House, GatedSolver], monkeypatch: pytest.MonkeyPatch):
@@ -111,8 +105,8 @@ def test_a_tick_that_fails_is_shown_and_tried_again(gated: tuple[House, GatedSol
     house.loop.start()
     assert solver.asked.wait(60)
     solver.gate.set()
-    eventually(lambda: house.jobs.get(job.job_id).status is JobStatus.SCHEDULED)
-    eventually(lambda: len(house.ticks.latest()) >= 3)
+    eventually(lambda: house.jobs.get(job.job_id).status is JobStatus.SCHEDULED, within_s=PATIENCE_S)
+    eventually(lambda: len(house.ticks.latest()) >= 3, within_s=PATIENCE_S)
     planned, *failed = house.ticks.latest()[:3]
     assert (planned.outcome, [tick.outcome for tick in failed]) == ("planned", ["failed", "failed"])
     assert ["MemoryError" in failed[1].detail, "no usable solution" in failed[0].detail] == [True, True]
@@ -158,7 +152,7 @@ def test_of_two_servers_on_one_database_one_leads_until_it_stops(tmp_path: Path)
     second = live_house(tmp_path / "two", InlineSolver(), database_url=url)
     try:
         first.loop.start()
-        eventually(lambda: first.loop.status().last is not None)
+        eventually(lambda: first.loop.status().last is not None, within_s=PATIENCE_S)
         second.loop.start()
         job = submit(second)
         second.loop.request_tick("job")
@@ -172,7 +166,7 @@ def test_of_two_servers_on_one_database_one_leads_until_it_stops(tmp_path: Path)
         first.loop.stop()
         second.loop._lead()
         assert second.loop.status().leading
-        eventually(lambda: second.jobs.get(job.job_id).status is JobStatus.SCHEDULED)
+        eventually(lambda: second.jobs.get(job.job_id).status is JobStatus.SCHEDULED, within_s=PATIENCE_S)
     finally:
         first.close()
         second.close()

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
 from audit.group_commit import GroupCommit
+from tests.waiting import eventually
 
 PATIENCE_S = 10
-
-
-def eventually(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.001)
 
 
 class Desk:
@@ -51,7 +43,7 @@ class Desk:
         before = len(self.group) + sum(map(len, self.done))
         self.threads.append(threading.Thread(target=run, daemon=True))
         self.threads[-1].start()
-        eventually(lambda: len(self.group) + sum(map(len, self.done)) > before)
+        eventually(lambda: len(self.group) + sum(map(len, self.done)) > before, within_s=PATIENCE_S)
 
     def finish(self) -> None:
         for thread in self.threads:
@@ -77,11 +69,11 @@ def test_a_thread_whose_work_was_done_is_back_while_the_next_call_is_under_way(d
     for work in ("a", "b", "c"):
         desk.bring(work)
     desk.allowed.release()
-    eventually(lambda: len(desk.done) == 2)
+    eventually(lambda: len(desk.done) == 2, within_s=PATIENCE_S)
     desk.bring("d")
     desk.allowed.release()
-    eventually(lambda: len(desk.done) == 3)
-    eventually(lambda: sorted(desk.back) == ["a", "b", "c"])
+    eventually(lambda: len(desk.done) == 3, within_s=PATIENCE_S)
+    eventually(lambda: sorted(desk.back) == ["a", "b", "c"], within_s=PATIENCE_S)
     desk.allowed.release()
     desk.finish()
 
@@ -90,7 +82,7 @@ def test_an_error_is_raised_in_one_thread_of_the_call_and_later_work_is_done(des
     for work in ("a", "bad", "c"):
         desk.bring(work)
     desk.allowed.release()
-    eventually(lambda: len(desk.done) == 2)
+    eventually(lambda: len(desk.done) == 2, within_s=PATIENCE_S)
     desk.bring("d")
     desk.allowed.release(2)
     desk.finish()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,12 +64,3 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
     yield yard
     yard.log.up = True
     yard.dispatcher.close()
-
-
-def eventually(true: Callable[[], object], within_s: float = 8.0) -> None:
-    """Wait until ``true`` holds: for real processes, whose course the test does not control."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not so within {within_s} s")
-        time.sleep(0.005)

@@ -20,8 +20,9 @@ from core.job import FlexibilityType, JobStatus
 from core.ledger import Leg
 from core.slots import SLOT
 from tests.unit.audit.samples import decision
-from tests.unit.site.conftest import Yard, eventually
+from tests.unit.site.conftest import Yard
 from tests.unit.site.fakes import START
+from tests.waiting import eventually
 
 
 def ends(yard: Yard) -> None:

@@ -17,8 +17,8 @@ from agents.site.local_executor import LocalExecutor, output_tail, run_limit
 from core.clock import ManualClock
 from core.job import FlexibilityType, Job
 from core.slots import SLOT
-from tests.unit.site.conftest import eventually
 from tests.unit.site.fakes import LEVELS, START, SteppedClock, make_job
+from tests.waiting import eventually
 
 PYTHON = sys.executable
 

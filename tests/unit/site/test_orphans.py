@@ -15,7 +15,7 @@ import pytest
 
 from agents.site import orphans
 from agents.site.orphans import ProcessIdentity
-from tests.unit.site.conftest import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture
