@@ -137,7 +137,8 @@ class TickRecord:
 class Booking:
     """Flexibility sold over Beckn: a site's headroom held for one window.
 
-    ``state`` is ``reserved`` until its decision is on the log, then ``confirmed``; ``released`` when given back.
+    ``state`` is ``reserved`` until its decision is on the log, then ``confirmed``; ``released`` when given back. One
+    of a contract is ``held`` until ``held_until`` before that.
     """
 
     booking_id: str
@@ -153,3 +154,5 @@ class Booking:
     state: str
     created_at: datetime
     log_seq: int | None = None
+    held_until: datetime | None = None
+    contract_id: str | None = None

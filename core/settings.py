@@ -139,14 +139,68 @@ class Settings(BaseSettings):
     beckn_subscriber_id: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$",
-        description="name under which a Beckn registry knows this server, such as flex.example.org",
+        description="name under which a Beckn registry knows this server, such as flex.example.org; none: no trade",
     )
+    beckn_url: str | None = Field(
+        None, description="base URL at which peers reach the Beckn endpoints, such as https://flex.example.org/beckn/v2"
+    )
+    beckn_registry_url: str = Field(
+        "https://fabric.nfh.global/registry/dedi", description="base URL of the registry of participants and keys"
+    )
+    beckn_registry_seconds: float = Field(
+        300.0, gt=0, le=86_400, description="age at which a looked-up participant is looked up again"
+    )
+    beckn_network_id: str | None = Field(None, description="network that messages name, and that peers must belong to")
+    beckn_discovery_url: str | None = Field(
+        None, description="discovery service that is asked and published to; none: providers are asked directly"
+    )
+    beckn_discovery_id: str | None = Field(None, description="subscriber id of that discovery service")
+    beckn_private_addresses: bool = Field(
+        False, description="send to peers at loopback and private addresses, over http too: for development"
+    )
+    beckn_context_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("schema.nfh.global", "schema.beckn.io"),
+        description="comma-separated hosts whose @context is accepted besides our own",
+    )
+    beckn_digest_label: Literal["BLAKE-512", "BLAKE2b-512"] = Field(
+        "BLAKE-512", description="name of the digest in signing strings that we write; both are accepted"
+    )
+    beckn_key_id: Literal["subscriber", "record"] = Field(
+        "subscriber", description="keyId that we write: of the subscriber and its key, or of the record in the registry"
+    )
+    beckn_ack_body: Literal["flat", "nested"] = Field(
+        "flat", description="acknowledgements of version 2: message.status, or message.ack.status"
+    )
+    beckn_no_callback_status: Literal[202, 409] = Field(
+        202, description="HTTP status of an acknowledgement after which no callback follows"
+    )
+    beckn_error_fields: Literal["code", "errorCode"] = Field(
+        "code", description="names in errors: code, message and details, or errorCode and errorMessage"
+    )
+    beckn_repeated_callbacks: Literal["accept", "reject"] = Field(
+        "accept", description="another callback with the messageId of an earlier one"
+    )
+    beckn_dialect_2025: bool = Field(False, description="serve the dialect of 2025 under /beckn/2025")
+    beckn_requests_per_second: float = Field(
+        100.0, gt=0, le=100_000, description="requests of one peer that are answered; beyond that 429"
+    )
+    beckn_open_drafts: int = Field(20, ge=1, le=10_000, description="drafts of one peer that may hold capacity at once")
+    beckn_hold_seconds: float = Field(300.0, gt=0, le=86_400, description="time for which an initialised draft is held")
+    beckn_notice_minutes: float = Field(60.0, ge=0, le=10_080, description="least time between confirmation and start")
+    beckn_margin: float = Field(0.1, ge=0, le=10, description="share added to what selling costs us")
+    beckn_penalty_gbp_per_kwh: float = Field(
+        0.05, ge=0, le=100, description="what we owe for each kWh promised and not delivered"
+    )
+    beckn_delivery_seconds: float = Field(
+        600.0, gt=0, le=604_800, description="time for which a callback is tried before it is a dead letter"
+    )
+    beckn_support_email: str | None = Field(None, description="address that on_support names")
     retrain_hours: float = Field(24.0, gt=0, le=168, description="hours after which forecast models are fitted anew")
     allow_commands: bool | None = Field(
         None, description="run jobs' commands; default: only when HOST is loopback, and only for local requests"
     )
 
-    @field_validator("allowed_origins", "allowed_hosts", "enabled_regions", mode="before")
+    @field_validator("allowed_origins", "allowed_hosts", "enabled_regions", "beckn_context_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -174,9 +228,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is no origin: write it like https://example.org or http://localhost:3000")
         return value
 
-    @field_validator(*(f"{name}_url" for name in FEEDS_WITH_A_URL))
+    @field_validator(
+        *(f"{name}_url" for name in FEEDS_WITH_A_URL), "beckn_url", "beckn_registry_url", "beckn_discovery_url"
+    )
     @classmethod
-    def _base_url(cls, value: str) -> str:
+    def _base_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
             raise ValueError("a base URL is http:// or https:// and a host, without a user or a password")
@@ -193,6 +251,10 @@ class Settings(BaseSettings):
             raise ValueError("WITNESS_URL and WITNESS_KEY go together: a cosignature is checked before it is kept")
         if (self.timestamp_url is None) != (self.timestamp_ca is None):
             raise ValueError("TIMESTAMP_URL and TIMESTAMP_CA go together: a time-stamp is checked before it is kept")
+        if self.beckn_url is not None and self.beckn_subscriber_id is None:
+            raise ValueError("BECKN_URL needs BECKN_SUBSCRIBER_ID: the name under which the registry knows this server")
+        if (self.beckn_discovery_url is None) != (self.beckn_discovery_id is None):
+            raise ValueError("BECKN_DISCOVERY_URL and BECKN_DISCOVERY_ID go together: its messages are signed")
         if self.clock_start is not None and self.signals in {"auto", "live"}:
             raise ValueError("CLOCK_START needs SIGNALS=simulated or replay:PATH: live feeds keep real time")
         return self

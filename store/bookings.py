@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from core.slots import SLOT, slot_starts, slots_between
 from store.database import Database, hold_lock
 from store.tables import bookings
 
-ACTIVE = ("reserved", "confirmed")
+ACTIVE = ("held", "reserved", "confirmed")
 TOLERANCE_KW = 1e-6
 
 
@@ -76,6 +76,28 @@ class BookingRepository:
             return booking
 
 
+def hold(connection: Connection, held: Sequence[Booking]) -> None:
+    """Keep capacity for contracts; the caller has seen that it is free."""
+    if held:
+        connection.execute(sa.insert(bookings), [_columns(booking) for booking in held])
+
+
+def change_of_contract(connection: Connection, contract_id: str, state: str, log_seq: int | None = None) -> None:
+    """Confirm or release what a contract holds."""
+    values: dict[str, Any] = {"state": state} | ({} if log_seq is None else {"log_seq": log_seq})
+    active = sa.and_(bookings.c.contract_id == contract_id, bookings.c.state.in_(ACTIVE))
+    connection.execute(sa.update(bookings).where(active).values(values))
+
+
+def release_lapsed(connection: Connection, now: datetime) -> set[str]:
+    """Give back what is held beyond its time; the ids of the contracts."""
+    lapsed = sa.and_(bookings.c.state == "held", bookings.c.held_until <= now)
+    found = {row.contract_id for row in connection.execute(sa.select(bookings.c.contract_id).where(lapsed))}
+    if found:
+        connection.execute(sa.update(bookings).where(lapsed).values(state="released"))
+    return found
+
+
 def _row(connection: Connection, booking_id: str, *, lock: bool = False) -> Row[Any]:
     query = sa.select(bookings).where(bookings.c.booking_id == booking_id)
     found = connection.execute(query.with_for_update() if lock else query).first()
@@ -111,4 +133,6 @@ def _booking(row: Row[Any]) -> Booking:
         state=row.state,
         created_at=row.created_at,
         log_seq=row.log_seq,
+        held_until=row.held_until,
+        contract_id=row.contract_id,
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from store.bookings import BookingRepository
+from store.contracts import ContractRepository
 from store.database import Database
 from store.jobs import JobRepository
 from store.ledger import LedgerRepository
+from store.messages import MessageRepository
 from store.readings import ReadingRepository
+from store.reductions import ReductionRepository
 from store.scores import ScoreRepository
 from store.sites import SiteRepository
 from store.ticks import TickRepository
+from store.trading import Trading
 from store.vintages import VintageRepository
 
 
@@ -26,6 +30,10 @@ class Repositories:
     readings: ReadingRepository
     ticks: TickRepository
     bookings: BookingRepository
+    reductions: ReductionRepository
+    contracts: ContractRepository
+    messages: MessageRepository
+    trading: Trading
     vintages: VintageRepository
     scores: ScoreRepository
 
@@ -42,6 +50,10 @@ class Repositories:
             readings=ReadingRepository(database),
             ticks=TickRepository(database),
             bookings=BookingRepository(database),
+            reductions=ReductionRepository(database),
+            contracts=ContractRepository(database),
+            messages=MessageRepository(database),
+            trading=Trading(database),
             vintages=VintageRepository(database),
             scores=ScoreRepository(database),
         )

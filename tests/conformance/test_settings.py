@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from core.settings import Settings
 from tests.conformance.project import code_blocks, document, modules
 
-ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z_0-9]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
 DOCUMENTED = {name: (default, description) for name, default, description in ROW.findall(document("docs/settings.md"))}
 FIELDS = {name.upper(): field for name, field in Settings.model_fields.items()}
 
@@ -20,6 +20,8 @@ def shown_default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         return "new at each start"
     default: Any = field.default
+    if default and isinstance(default, tuple):
+        return f"`{','.join(default)}`"
     return {None: "none", (): "empty"}.get(default, f"`{default}`")
 
 

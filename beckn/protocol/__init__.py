@@ -1,0 +1,1 @@
+"""The protocol on the wire: context, errors, acknowledgements, the layers of checks."""
