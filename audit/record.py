@@ -27,6 +27,7 @@ from audit.bodies.log import (
 )
 from audit.bodies.rounds import RoundBody
 from audit.bodies.settlement import DeliveryBody, SettlementPeriodBody
+from audit.bodies.trade import ContractBody, MessageBody
 from audit.fields import Body
 from audit.verifier.tree import leaf_hash
 
@@ -39,6 +40,8 @@ BODIES: dict[str, type[Body]] = {
     "delivery": DeliveryBody,
     "settlement_period": SettlementPeriodBody,
     "booking": BookingBody,
+    "message": MessageBody,
+    "contract": ContractBody,
     "feed_snapshot": FeedSnapshotBody,
     "correction": CorrectionBody,
     "redaction": RedactionBody,

@@ -30,6 +30,20 @@ class MessageRepository:
         with self._database.writing() as connection:
             return add(connection, message, repeatable=repeatable)
 
+    def known(self, message: Message, *, repeatable: bool) -> bool:
+        """Whether it is here already."""
+        return bool(self._all(messages.c.once == _once(message, repeatable=repeatable), messages.c.number, limit=1))
+
+    def received(self, action: str, message_id: str, peer_id: str, *, any_action: bool) -> bool:
+        """Whether a message with this id came from a peer, of the same action or of any request."""
+        came = sa.and_(
+            messages.c.direction == Direction.IN.value,
+            messages.c.message_id == message_id,
+            messages.c.peer_id == peer_id,
+            messages.c.action.not_like("on_%") if any_action else messages.c.action == action,
+        )
+        return bool(self._all(came, messages.c.number, limit=1))
+
     def accepted(self, after: int = 0, limit: int = 1000) -> list[Message]:
         """Those whose work is owed, the oldest first."""
         return self._all(
@@ -58,14 +72,16 @@ class MessageRepository:
         found = self._all(ours, messages.c.number, limit=1)
         return found[0] if found else None
 
-    def signature(self, message: Message, signature: str) -> None:
-        """Remember the header that signed the last attempt to send a message of ours."""
+    def signed(self, action: str, message_id: str, signature: str) -> None:
+        """Remember one more signature with which a message of ours was sent: an answer is bound to one of them."""
+        ours = sa.and_(
+            messages.c.direction == Direction.OUT.value,
+            messages.c.action == action,
+            messages.c.message_id == message_id,
+        )
+        signatures = sa.func.trim(messages.c.signature + " " + signature)
         with self._database.writing() as connection:
-            connection.execute(
-                sa.update(messages)
-                .where(messages.c.once == _once(message, repeatable=message.action.startswith("on_")))
-                .values(signature=signature)
-            )
+            connection.execute(sa.update(messages).where(ours).values(signature=signatures))
 
     def _all(
         self, condition: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int | None = None

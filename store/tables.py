@@ -264,6 +264,7 @@ messages = sa.Table(
     sa.Column("state", sa.String, nullable=False),
     sa.Column("contract_id", sa.String),
     sa.Column("code", sa.String),
+    sa.Index("messages_by_id", "message_id"),
     sa.Index("messages_by_state", "state", "number"),
     sa.Index("messages_by_contract", "contract_id", "number"),
     sa.Index("messages_by_transaction", "transaction_id", "number"),

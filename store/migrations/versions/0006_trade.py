@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("contract_id", sa.String),
         sa.Column("code", sa.String),
     )
+    op.create_index("messages_by_id", "messages", ["message_id"])
     op.create_index("messages_by_state", "messages", ["state", "number"])
     op.create_index("messages_by_contract", "messages", ["contract_id", "number"])
     op.create_index("messages_by_transaction", "messages", ["transaction_id", "number"])

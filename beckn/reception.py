@@ -1,0 +1,266 @@
+"""What happens to a message before it is acknowledged: the layers of checks, in order, and its place in the store.
+
+CTX (can it be for us, now), AUT (who sent it), SCH (is it what the action brings), POL (may this peer send it). The
+first fault ends it: a signed refusal, a record on the log, nothing else. What passes is recorded and stored; only then
+it is acknowledged, and its work is owed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from loguru import logger
+
+from audit.bodies.trade import MessageBody
+from audit.log import AuditLog
+from audit.record import Trace
+from beckn.identity import Manner, Identity
+from beckn.protocol.acknowledgement import Shape, Written, ack, nack, shape_of
+from beckn.protocol.actions import ACTIONS, ON_PUBLISH, is_callback, request_of
+from beckn.protocol.body import read_body
+from beckn.protocol.context import Context, message_id_of, read_context
+from beckn.protocol.faults import Fault
+from beckn.protocol.structure import require_structure
+from beckn.rates import RateLimit
+from beckn.signing import BadSignature, Signature, Signer
+from core.clock import Clock
+from core.errors import Conflict, SlackwaterError
+from core.trade import Direction, Message
+from store.contracts import ContractRepository
+from store.messages import MessageRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered at once."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Trust(Protocol):
+    """Who is who."""
+
+    def require_signed(self, header: str | None, body: bytes, answers: tuple[str, ...]) -> Signature:
+        """The signature, which holds; ``answers`` are the signatures of ours that it may be bound to, where it must."""
+        ...
+
+    def require_caller(self, signature: Signature, callers: tuple[str, ...]) -> None:
+        """:class:`Fault` unless one of ``callers`` signed, and is a member of the network."""
+        ...
+
+    def require_address(self, signature: Signature, claimed: str | None, field: str) -> None:
+        """:class:`Fault` unless the peer may be called back where it says."""
+        ...
+
+    def require_contexts(self, body: Mapping[str, Any]) -> None:
+        """:class:`Fault` unless every ``@context`` is one that may be used."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A message that is being looked at."""
+
+    action: str
+    raw: bytes
+    header: str | None
+    now: datetime
+
+
+class Reception:
+    """Takes messages in.
+
+    :param signer: of acknowledgements; asked for each.
+    :param offer: told of each message whose work is owed.
+    :param discovery_id: subscriber id of the discovery service, which answers for others.
+    """
+
+    def __init__(
+        self,
+        own: Identity,
+        manner: Manner,
+        trust: Trust,
+        signer: Callable[[], Signer],
+        kept: tuple[MessageRepository, ContractRepository],
+        log: AuditLog,
+        clock: Clock,
+        limits: tuple[RateLimit, RateLimit],
+        *,
+        offer: Callable[[Message], None],
+        discovery_id: str | None,
+    ) -> None:
+        self._own = own
+        self._manner = manner
+        self._trust = trust
+        self._signer = signer
+        self._messages, self._contracts = kept
+        self._log = log
+        self._clock = clock
+        self._by_address, self._by_peer = limits
+        self._offer = offer
+        self._discovery_id = discovery_id
+
+    def receive(self, action: str, raw: bytes, header: str | None, address: str) -> Reply:
+        """Take a message to the path of ``action`` from ``address``, signed by ``header``; never raises."""
+        arrival = _Arrival(action, raw, header, self._clock.now())
+        wait_s = self._by_address.take(address)
+        if wait_s is not None:
+            return self._overloaded(arrival, wait_s)
+        found: Mapping[str, Any] = {}
+        try:
+            if action not in ACTIONS:
+                raise Fault("NET_NOT_IMPLEMENTED", f"there is no action {action[:60]!r}")
+            found = read_body(raw)
+            return self._taken(arrival, found)
+        except Fault as fault:
+            return self._refused(arrival, found, fault)
+        except SlackwaterError as error:
+            logger.error("{} cannot be taken: {}", action, error.diagnostics())
+            return self._signed(arrival, nack(Fault("NET_INTERNAL_ERROR", "try again later"), *self._words(found)))
+        except Exception:  # noqa: BLE001,RUF100  a peer is never shown what went wrong in here
+            logger.exception("{} cannot be taken", action)
+            return self._signed(arrival, nack(Fault("NET_INTERNAL_ERROR", "it failed here"), *self._words(found)))
+
+    def _taken(self, arrival: _Arrival, found: Mapping[str, Any]) -> Reply:
+        """Check, record, store, acknowledge."""
+        context = read_context(found.get("context"), arrival.action, arrival.now)
+        self._require_for_us(context)
+        answered = self._answered(context)
+        signature = self._trust.require_signed(arrival.header, arrival.raw, answered)
+        self._trust.require_caller(signature, self._callers(context))
+        require_structure(found, arrival.action)
+        self._trust.require_contexts(found)
+        peer = signature.key_id.subscriber_id
+        wait_s = self._by_peer.take(peer)
+        if wait_s is not None:
+            return self._overloaded(arrival, wait_s)
+        if not is_callback(arrival.action):
+            self._trust.require_address(signature, context.sender_uri, "bapUri")
+        message = Message(
+            direction=Direction.IN,
+            action=arrival.action,
+            message_id=context.message_id,
+            transaction_id=context.transaction_id,
+            peer_id=peer,
+            at=arrival.now,
+            signature=signature.value,
+            body=arrival.raw,
+            state="accepted",
+            contract_id=_contract_id(found),
+        )
+        if is_callback(arrival.action) and self._messages.known(message, repeatable=True):
+            return self._signed(arrival, ack(*self._words(found)[:2]))
+        self._record(arrival, context, peer, "accepted", None)
+        try:
+            number = self._messages.add(message, repeatable=is_callback(arrival.action))
+        except Conflict as error:
+            raise _duplicate() from error
+        reply = self._signed(arrival, ack(*self._words(found)[:2]))
+        self._offer(replace(message, number=number))
+        return reply
+
+    def _require_for_us(self, context: Context) -> None:
+        """Refuse what names somebody else as its receiver, and what was here before."""
+        callback = is_callback(context.action)
+        named = context.bap_id if callback and context.action != ON_PUBLISH else context.bpp_id
+        if named is not None and named != self._own.subscriber_id:
+            field = "bapId" if callback else "bppId"
+            raise Fault("CTX_INVALID_FIELD", f"it is for {named[:80]!r}, not for us", f"$.context.{field}")
+        if callback and self._manner.repeated_callbacks == "accept":
+            return
+        if self._messages.received(
+            context.action, context.message_id, context.sender_id or "", any_action=not callback
+        ):
+            raise _duplicate()
+
+    def _answered(self, context: Context) -> tuple[str, ...]:
+        """Signatures of ours that a callback must be bound to; none for requests and for what nobody asked for."""
+        if not is_callback(context.action):
+            return ()
+        asked = self._messages.sent(request_of(context.action), context.message_id)
+        if asked is not None and asked.transaction_id == context.transaction_id:
+            return tuple(asked.signature.split())
+        known = self._contracts.of_transaction(context.transaction_id)
+        if not any(contract.peer_id == context.sender_id for contract in known):
+            raise Fault(
+                "CTX_TRANSACTION_ID_UNKNOWN",
+                "it answers nothing that was asked here, and is about no contract of ours",
+                "$.context.transactionId",
+            )
+        return ()
+
+    def _callers(self, context: Context) -> tuple[str, ...]:
+        """Who may have signed it."""
+        if context.action == ON_PUBLISH:
+            return (self._discovery_id,) if self._discovery_id is not None else ()
+        named = () if context.sender_id is None else (context.sender_id,)
+        speaks_for_others = context.action == "on_discover" and self._discovery_id is not None
+        return (*named, str(self._discovery_id)) if speaks_for_others else named
+
+    def _refused(self, arrival: _Arrival, found: Mapping[str, Any], fault: Fault) -> Reply:
+        """A refusal, recorded; one that cannot be recorded is a refusal all the same."""
+        try:
+            self._record(arrival, None, None, "refused", fault)
+        except SlackwaterError as error:
+            logger.error("the refusal of {} is not on the log: {}", arrival.action, error.diagnostics())
+        reply = self._signed(arrival, nack(fault, *self._words(found)))
+        if fault.status == 401:
+            realm = f'Signature realm="{self._own.subscriber_id}",headers="(created) (expires) digest"'
+            return replace(reply, headers={**reply.headers, "WWW-Authenticate": realm})
+        return reply
+
+    def _overloaded(self, arrival: _Arrival, wait_s: int) -> Reply:
+        """Too many requests: no record, so that nobody can fill the log."""
+        fault = Fault("NET_OVERLOADED", f"too many requests; try again in {wait_s} s")
+        reply = self._signed(arrival, nack(fault, None, self._manner.ack_body, self._manner.error_fields))
+        return replace(reply, headers={**reply.headers, "Retry-After": str(wait_s)})
+
+    def _words(self, found: Mapping[str, Any]) -> tuple[str | None, Shape, Any]:
+        """messageId, shape and names of errors for the acknowledgement of ``found``."""
+        context = found.get("context")
+        version = context.get("version") if isinstance(context, Mapping) else None
+        return message_id_of(found), shape_of(version, self._manner.ack_body), self._manner.error_fields
+
+    def _signed(self, arrival: _Arrival, written: Written) -> Reply:
+        """With the header that signs the answer, bound to the signature of what it answers where that can be read."""
+        try:
+            bound: str | None = Signature.parse(arrival.header).value
+        except BadSignature:
+            bound = None
+        header = self._signer().sign(written.body, arrival.now, bound).header()
+        return Reply(written.status, written.body, {"Signature": header})
+
+    def _record(
+        self, arrival: _Arrival, context: Context | None, peer: str | None, outcome: str, fault: Fault | None
+    ) -> None:
+        body = MessageBody(
+            direction="in",
+            action=arrival.action[:60],
+            peer_id=peer,
+            sha256=hashlib.sha256(arrival.raw).hexdigest(),
+            raw_bytes=len(arrival.raw),
+            signature=None if arrival.header is None else arrival.header[:1000],
+            outcome="accepted" if outcome == "accepted" else "refused",
+            code=None if fault is None else fault.code,
+            detail=None if fault is None else str(fault)[:300],
+        )
+        trace = None if context is None else Trace(context.transaction_id, context.message_id)
+        self._log.append("message", body, agent="beckn", trace=trace)
+
+
+def _duplicate() -> Fault:
+    return Fault("CTX_MESSAGE_ID_DUPLICATE", "a message with this messageId was here before", "$.context.messageId")
+
+
+def _contract_id(found: Mapping[str, Any]) -> str | None:
+    """The contract that a message names."""
+    message = found.get("message")
+    contract = message.get("contract") if isinstance(message, Mapping) else None
+    told = contract.get("id") if isinstance(contract, Mapping) else None
+    return told if isinstance(told, str) else None
