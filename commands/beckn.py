@@ -39,7 +39,9 @@ def keys(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> int
 
 def sign(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     """Print the header that signs the bytes of a file."""
-    signer = KeyRing(settings.data_dir / FILE).signer(_subscriber_id(settings))
+    signer = KeyRing(settings.data_dir / FILE).signer(
+        _subscriber_id(settings), settings.beckn_digest_label, settings.beckn_key_id, settings.beckn_network_id
+    )
     print(signer.sign(_bytes(arguments.body), clock.now(), arguments.answers).header())
     return 0
 
