@@ -12,6 +12,7 @@ from pathlib import Path
 
 from beckn.keys import FILE, KeyRing, PublicKey
 from beckn.signing import BadSignature, KeyId, Signature
+from commands.registry import serve_registry
 from core.clock import Clock
 from core.errors import InputError
 from core.settings import Settings
@@ -102,4 +103,5 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Settings, Clock], int]] = {
     "keys": keys,
     "sign": sign,
     "verify": verify,
+    "registry": serve_registry,
 }

@@ -1,9 +1,9 @@
-"""What ``@context`` a message may use: addresses on known hosts; they name schemas that are here and are not fetched."""
+"""What ``@context`` a message may use: addresses on known hosts; what they name is here and never fetched."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ class _Step:
 _Place = _Step | None
 
 
-def require_contexts(message: Mapping[str, Any], hosts: tuple[str, ...], own: str | None) -> None:
+def require_contexts(message: dict[str, Any], hosts: tuple[str, ...], own: str | None) -> None:
     """Return if every ``@context`` of a message may be used, and every bag of attributes names one and its type.
 
     :param hosts: whose contexts are accepted, over https. :param own: our own base URL, under which ours are.
@@ -62,7 +62,7 @@ def require_contexts(message: Mapping[str, Any], hosts: tuple[str, ...], own: st
         elif _BAG.fullmatch(name):
             _require_bag(value, _path(place))
     context = message.get("context")
-    listed = context.get("schemaContext") if isinstance(context, Mapping) else None
+    listed = context.get("schemaContext") if isinstance(context, dict) else None
     for number, each in enumerate(listed if isinstance(listed, list) else []):
         allowed.require(each, f"$.context.schemaContext[{number}]")
 
@@ -81,27 +81,31 @@ def _require_bag(value: Any, path: str) -> None:
     """A bag of attributes, or a list of them, says what it is."""
     for number, bag in enumerate(value) if isinstance(value, list) else ((None, value),):
         here = path if number is None else f"{path}[{number}]"
-        if not isinstance(bag, Mapping):
+        if not isinstance(bag, dict):
             raise Fault("SCH_SCHEMA_VALIDATION_FAILED", "attributes are an object", here)
         for name in ("@context", "@type"):
             if not bag.get(name):
                 raise Fault("SCH_REQUIRED_FIELD_MISSING", f"attributes lack {name}", f"{here}['{name}']")
 
 
-def _fields(message: Mapping[str, Any]) -> Iterator[tuple[str, Any, _Place]]:
+def _fields(message: dict[str, Any]) -> Iterator[tuple[str, Any, _Place]]:
     """Every field of a message in its order: name, value, place."""
     ahead: list[tuple[Any, _Place]] = [(message, None)]
     while ahead:
         value, place = ahead.pop()
         if place is not None and isinstance(place.step, str):
             yield place.step, value, place
-        if not isinstance(value, Mapping | list):
+        if not isinstance(value, dict | list):
             continue
         depth = 1 if place is None else place.depth + 1
         if depth > DEEPEST:
             raise Fault("SCH_SCHEMA_VALIDATION_FAILED", f"the message has more than {DEEPEST} levels", _path(place))
-        steps = reversed(range(len(value))) if isinstance(value, list) else reversed(value)
-        ahead.extend((value[step], _Step(place, step, depth)) for step in steps)
+        inner: Iterable[tuple[str | int, Any]]
+        if isinstance(value, dict):
+            inner = reversed(value.items())
+        else:
+            inner = reversed([(number, each) for number, each in enumerate(value) if isinstance(each, dict | list)])
+        ahead.extend((each, _Step(place, step, depth)) for step, each in inner)
 
 
 def _path(place: _Place) -> str:
