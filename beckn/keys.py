@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audit.storage import make_folder, replace_durably
-from beckn.signing import KeyId, Signer
+from beckn.signing import DIGEST_LABEL, KeyForm, KeyId, Signer
 from core.errors import Conflict, InputError, NotFound
 from core.job import Instant
 
@@ -92,13 +92,23 @@ class KeyRing:
         kept = tuple(key for key in held.keys if key.unique_key_id != unique_key_id)
         self._write(held.model_copy(update={"keys": kept}))
 
-    def signer(self, subscriber_id: str) -> Signer:
-        """Who signs for ``subscriber_id``; :class:`NotFound` before the first key was made."""
+    def signer(
+        self,
+        subscriber_id: str,
+        label: str = DIGEST_LABEL,
+        form: KeyForm = "subscriber",
+        network_id: str | None = None,
+    ) -> Signer:
+        """Who signs for ``subscriber_id``; :class:`NotFound` before the first key was made.
+
+        :param label: of the digest. :param form: of the keyId, in ``network_id`` where it is of a record.
+        """
         held = self._read()
         key = next((key for key in held.keys if key.unique_key_id == held.used), None)
         if key is None:
             raise NotFound("there is no Beckn key yet", remedy="Make one: python app.py beckn keys --make")
-        return Signer(KeyId(subscriber_id, key.unique_key_id), _private(key))
+        key_id = KeyId(subscriber_id, key.unique_key_id).written(form, network_id)
+        return Signer(key_id, _private(key), label)
 
     @staticmethod
     def _require(held: _File, unique_key_id: str) -> None:

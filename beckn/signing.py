@@ -23,6 +23,10 @@ LIFETIME_S = 300
 AHEAD_S = 5
 """how far the clock of a signer may be ahead of ours"""
 DIGEST_LABEL = "BLAKE-512"
+DIGEST_LABELS = (DIGEST_LABEL, "BLAKE2b-512")
+"""names of the one digest in signing strings: texts of the protocol differ, peers too"""
+SUBSCRIBERS = "subscribers.beckn.one"
+"""registry in which every subscriber's records are found under its own name"""
 THREE_LINES = "(created) (expires) digest"
 FOUR_LINES = f"{THREE_LINES} request-signature"
 _SCHEME = "Signature "
@@ -30,6 +34,7 @@ _PARAMETER = re.compile(r'\s*([A-Za-z]+)="([^"]*)"\s*(?:,|$)')
 _SIGNATURE_BYTES = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,252}")
 Fault = Literal["AUT_SIGNATURE_MISSING", "AUT_SIGNATURE_INVALID"]
+KeyForm = Literal["subscriber", "record"]
 
 
 class BadSignature(Exception):
@@ -42,26 +47,52 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyId:
-    """Who signs, and with which of its keys in the registry."""
+    """Who signs, and with which of its keys in the registry.
+
+    :param registry: where the keyId names a record by its path, the registry that holds it; ``subscriber_id`` is then
+        the namespace of that registry: the subscriber's own, or its network's.
+    """
 
     subscriber_id: str
     unique_key_id: str
+    registry: str | None = None
 
     def __post_init__(self) -> None:
-        for part in (self.subscriber_id, self.unique_key_id):
-            if _NAME.fullmatch(part) is None:
-                raise ValueError(f"{part!r} is no name of a subscriber or of a key")
+        for part in (self.subscriber_id, self.unique_key_id, self.registry):
+            if part is not None and _NAME.fullmatch(part) is None:
+                raise ValueError(f"{part[:80]!r} is no name of a subscriber, of a registry or of a key")
 
     @classmethod
     def parse(cls, text: str) -> KeyId:
-        """Read ``subscriber|key|ed25519``; :class:`ValueError` for anything else."""
-        parts = text.split("|")
-        if len(parts) != 3 or parts[2] != ALGORITHM:
-            raise ValueError(f"keyId {text[:200]!r} is not of the form subscriber_id|unique_key_id|{ALGORITHM}")
-        return cls(parts[0], parts[1])
+        """Read ``subscriber|key|ed25519`` or ``namespace/registry/record|ed25519``; else :class:`ValueError`."""
+        *names, algorithm = text.split("|")
+        if algorithm == ALGORITHM and len(names) == 2:
+            return cls(names[0], names[1])
+        path = names[0].split("/") if len(names) == 1 else []
+        if algorithm == ALGORITHM and len(path) == 3:
+            return cls(path[0], path[2], path[1])
+        raise ValueError(
+            f"keyId {text[:200]!r} is neither of the form subscriber_id|unique_key_id|{ALGORITHM} "
+            f"nor namespace/registry/record|{ALGORITHM}"
+        )
+
+    def written(self, form: KeyForm, network_id: str | None = None) -> KeyId:
+        """This key of a subscriber as it is told to peers.
+
+        :param form: ``record`` for the path of its record: in the registry of the network where ``network_id`` names
+            one (``namespace/registry``), else in the subscriber's own.
+        """
+        if form == "subscriber":
+            return self
+        namespace, slash, registry = (network_id or "").partition("/")
+        if slash and "/" not in registry:
+            return KeyId(namespace, self.unique_key_id, registry)
+        return KeyId(self.subscriber_id, self.unique_key_id, SUBSCRIBERS)
 
     def __str__(self) -> str:
-        return f"{self.subscriber_id}|{self.unique_key_id}|{ALGORITHM}"
+        if self.registry is None:
+            return f"{self.subscriber_id}|{self.unique_key_id}|{ALGORITHM}"
+        return f"{self.subscriber_id}/{self.registry}/{self.unique_key_id}|{ALGORITHM}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +144,39 @@ class Signature:
             f'expires="{self.expires}",headers="{signed}",signature="{self.value}"'
         )
 
-    def require(self, body: bytes, public_key: bytes, now: datetime, request_signature: str | None = None) -> None:
-        """Return if this signs ``body`` with the key to which ``public_key`` (32 bytes) belongs, at ``now``.
-
-        :param request_signature: of the request that the message answers; needed where a fourth line is signed.
-        :raises BadSignature: it does not, it has expired, or it is from the future.
-        """
+    def require_current(self, now: datetime) -> None:
+        """Return if it holds at ``now``; :class:`BadSignature` where it has expired or is from the future."""
         seconds = now.timestamp()
         if self.created > seconds + AHEAD_S:
             raise BadSignature("AUT_SIGNATURE_INVALID", f"it was created {self.created - seconds:.0f} s from now")
         if self.expires <= seconds:
             raise BadSignature("AUT_SIGNATURE_INVALID", f"it expired {seconds - self.expires:.0f} s ago")
+
+    def require(
+        self,
+        body: bytes,
+        public_key: bytes,
+        now: datetime,
+        request_signature: str | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Return if this signs ``body`` with the key to which ``public_key`` (32 bytes) belongs, at ``now``.
+
+        :param request_signature: of the request that the message answers; needed where a fourth line is signed.
+        :param label: of the digest; None for any of :data:`DIGEST_LABELS`, as the header does not tell it.
+        :raises BadSignature: it does not, it has expired, or it is from the future.
+        """
+        self.require_current(now)
         if self.answers and request_signature is None:
             raise BadSignature("AUT_SIGNATURE_INVALID", "it answers a request that is not known here")
-        text = signing_string(body, self.created, self.expires, request_signature if self.answers else None)
-        try:
-            Ed25519PublicKey.from_public_bytes(public_key).verify(_raw(self.value), text.encode())
-        except (InvalidSignature, ValueError) as error:
-            raise BadSignature("AUT_SIGNATURE_INVALID", f"it is not {self.key_id}'s over these bytes") from error
+        for each in DIGEST_LABELS if label is None else (label,):
+            text = signing_string(body, self.created, self.expires, request_signature if self.answers else None, each)
+            try:
+                Ed25519PublicKey.from_public_bytes(public_key).verify(_raw(self.value), text.encode())
+            except (InvalidSignature, ValueError):
+                continue
+            return
+        raise BadSignature("AUT_SIGNATURE_INVALID", f"it is not {self.key_id}'s over these bytes")
 
 
 def digest(body: bytes) -> str:
@@ -138,9 +184,11 @@ def digest(body: bytes) -> str:
     return base64.b64encode(hashlib.blake2b(body).digest()).decode()
 
 
-def signing_string(body: bytes, created: int, expires: int, request_signature: str | None = None) -> str:
+def signing_string(
+    body: bytes, created: int, expires: int, request_signature: str | None = None, label: str = DIGEST_LABEL
+) -> str:
     """What is signed: three lines, or four where ``request_signature`` is given; the last without a line end."""
-    lines = [f"(created): {created}", f"(expires): {expires}", f"digest: {DIGEST_LABEL}={digest(body)}"]
+    lines = [f"(created): {created}", f"(expires): {expires}", f"digest: {label}={digest(body)}"]
     if request_signature is not None:
         lines.append(f"request-signature: {request_signature}")
     return "\n".join(lines)
@@ -148,17 +196,21 @@ def signing_string(body: bytes, created: int, expires: int, request_signature: s
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """One participant's key."""
+    """One participant's key.
+
+    :param key_id: in the form in which it is told to peers. :param label: of the digest in what is signed.
+    """
 
     key_id: KeyId
     private: Ed25519PrivateKey
+    label: str = DIGEST_LABEL
 
     def sign(
         self, body: bytes, now: datetime, request_signature: str | None = None, lifetime_s: int = LIFETIME_S
     ) -> Signature:
         """Sign ``body``, as the answer to a request where its signature is given."""
         created = int(now.timestamp())
-        text = signing_string(body, created, created + lifetime_s, request_signature)
+        text = signing_string(body, created, created + lifetime_s, request_signature, self.label)
         value = base64.b64encode(self.private.sign(text.encode())).decode()
         return Signature(self.key_id, created, created + lifetime_s, value, request_signature is not None)
 

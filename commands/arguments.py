@@ -147,7 +147,7 @@ def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_beckn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Commands for a participant of a Beckn network."""
-    beckn = commands.add_parser("beckn", help="keys of a Beckn participant; sign and check messages")
+    beckn = commands.add_parser("beckn", help="keys of a Beckn participant; messages; a registry")
     actions = beckn.add_subparsers(dest="action", required=True, metavar="ACTION")
     keys = actions.add_parser("keys", help="show the public keys, as a registry wants them")
     change = keys.add_mutually_exclusive_group()
@@ -162,6 +162,10 @@ def _add_beckn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     verify = actions.add_parser("verify", parents=[answered], help="check the header of a message that was received")
     verify.add_argument("--header", required=True, help="value of its Authorization or Signature header")
     verify.add_argument("--key", required=True, help="the sender's signing_public_key in the registry")
+    registry = actions.add_parser("registry", help="run a registry of participants for development, on this machine")
+    registry.add_argument("--host", default="127.0.0.1", help="loopback address to serve at (default 127.0.0.1)")
+    registry.add_argument("--port", type=_natural, default=8060, help="port to serve at (default 8060; 0: any)")
+    registry.add_argument("--file", type=Path, help="file of registrations (default DATA_DIR/beckn-registry.json)")
 
 
 def _add_signals(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

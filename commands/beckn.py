@@ -12,6 +12,7 @@ from pathlib import Path
 
 from beckn.keys import FILE, KeyRing, PublicKey
 from beckn.signing import BadSignature, KeyId, Signature
+from commands.registry import serve_registry
 from core.clock import Clock
 from core.errors import InputError
 from core.settings import Settings
@@ -39,7 +40,9 @@ def keys(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> int
 
 def sign(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     """Print the header that signs the bytes of a file."""
-    signer = KeyRing(settings.data_dir / FILE).signer(_subscriber_id(settings))
+    signer = KeyRing(settings.data_dir / FILE).signer(
+        _subscriber_id(settings), settings.beckn_digest_label, settings.beckn_key_id, settings.beckn_network_id
+    )
     print(signer.sign(_bytes(arguments.body), clock.now(), arguments.answers).header())
     return 0
 
@@ -100,4 +103,5 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Settings, Clock], int]] = {
     "keys": keys,
     "sign": sign,
     "verify": verify,
+    "registry": serve_registry,
 }

@@ -170,13 +170,21 @@ class TimedAdapter(HTTPAdapter):
     """Connections whose answers have a deadline, and one TLS context for all of them.
 
     Each connection would otherwise read the certificate authorities anew, which costs more CPU than all else.
+
+    :param connections: kinds of connection for http and https; by default those of urllib3.
     """
 
-    def __init__(self, whole_s: float, monotonic: Callable[[], float], trusted: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        whole_s: float,
+        monotonic: Callable[[], float],
+        trusted: ssl.SSLContext | None,
+        connections: tuple[type[HTTPConnection], type[HTTPSConnection]] = (HTTPConnection, HTTPSConnection),
+    ) -> None:
         answer = partial(TimedAnswer, whole_s, monotonic)
         self._kinds = {
-            "http": _pool(HTTPConnectionPool, HTTPConnection, answer),
-            "https": _pool(HTTPSConnectionPool, HTTPSConnection, answer),
+            "http": _pool(HTTPConnectionPool, connections[0], answer),
+            "https": _pool(HTTPSConnectionPool, connections[1], answer),
         }
         self._trusted = trusted
         self._lock = threading.Lock()
