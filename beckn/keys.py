@@ -58,10 +58,11 @@ class PublicKey:
 
 
 class KeyRing:
-    """The keys in the file at ``path``, read anew at every call, so that a command's change is seen by a server."""
+    """The keys in the file at ``path``, read anew whenever it was written, so that a server sees a command's change."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._read_of: tuple[tuple[int, int, int], _File] | None = None
 
     def public(self) -> list[PublicKey]:
         """All keys, the oldest first."""
@@ -118,6 +119,10 @@ class KeyRing:
     def _read(self) -> _File:
         if not self.path.exists():
             return _File()
+        found = self.path.stat()
+        written = found.st_mtime_ns, found.st_size, found.st_ino
+        if self._read_of is not None and self._read_of[0] == written:
+            return self._read_of[1]
         try:
             held = _File.model_validate_json(self.path.read_bytes())
             for key in held.keys:
@@ -129,6 +134,7 @@ class KeyRing:
                 value=str(self.path),
                 remedy="Restore it from a copy; or move it away and make a new key.",
             ) from error
+        self._read_of = written, held
         return held
 
     def _write(self, held: _File) -> None:

@@ -17,7 +17,7 @@ SCHEMAS = f"{BASE}/schemas/"
 
 
 def message_routes(reception: Reception, documents: Mapping[str, Mapping[str, Any]]) -> Blueprint:
-    """Routes over ``reception``; ``documents`` are JSON-LD contexts and JSON Schemas by their path below the schemas."""
+    """Routes over ``reception``; ``documents`` are JSON-LD contexts and JSON Schemas by their path."""
     routes = Blueprint("beckn_messages", __name__, url_prefix=BASE)
 
     @routes.post("/<path:action>")

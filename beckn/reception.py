@@ -11,22 +11,24 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from loguru import logger
 
 from audit.bodies.trade import MessageBody
 from audit.log import AuditLog
 from audit.record import Trace
-from beckn.identity import Manner, Identity
+from beckn.identity import Identity, Manner
 from beckn.protocol.acknowledgement import Shape, Written, ack, nack, shape_of
-from beckn.protocol.actions import ACTIONS, ON_PUBLISH, is_callback, request_of
+from beckn.protocol.actions import ACTIONS, ON_PUBLISH, PUBLISH, is_callback, request_of
 from beckn.protocol.body import read_body
 from beckn.protocol.context import Context, message_id_of, read_context
 from beckn.protocol.faults import Fault
 from beckn.protocol.structure import require_structure
 from beckn.rates import RateLimit
 from beckn.signing import BadSignature, Signature, Signer
+from beckn.trust.guard import Guard
+from beckn.trust.verification import challenge
 from core.clock import Clock
 from core.errors import Conflict, SlackwaterError
 from core.trade import Direction, Message
@@ -43,24 +45,21 @@ class Reply:
     headers: Mapping[str, str]
 
 
-class Trust(Protocol):
-    """Who is who."""
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where messages are kept and recorded."""
 
-    def require_signed(self, header: str | None, body: bytes, answers: tuple[str, ...]) -> Signature:
-        """The signature, which holds; ``answers`` are the signatures of ours that it may be bound to, where it must."""
-        ...
+    messages: MessageRepository
+    contracts: ContractRepository
+    log: AuditLog
 
-    def require_caller(self, signature: Signature, callers: tuple[str, ...]) -> None:
-        """:class:`Fault` unless one of ``callers`` signed, and is a member of the network."""
-        ...
 
-    def require_address(self, signature: Signature, claimed: str | None, field: str) -> None:
-        """:class:`Fault` unless the peer may be called back where it says."""
-        ...
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many requests an address and a peer may send."""
 
-    def require_contexts(self, body: Mapping[str, Any]) -> None:
-        """:class:`Fault` unless every ``@context`` is one that may be used."""
-        ...
+    by_address: RateLimit
+    by_peer: RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,38 +77,32 @@ class Reception:
 
     :param signer: of acknowledgements; asked for each.
     :param offer: told of each message whose work is owed.
-    :param discovery_id: subscriber id of the discovery service, which answers for others.
     """
 
     def __init__(
         self,
         own: Identity,
         manner: Manner,
-        trust: Trust,
+        guard: Guard,
         signer: Callable[[], Signer],
-        kept: tuple[MessageRepository, ContractRepository],
-        log: AuditLog,
+        books: Books,
         clock: Clock,
-        limits: tuple[RateLimit, RateLimit],
-        *,
+        limits: Limits,
         offer: Callable[[Message], None],
-        discovery_id: str | None,
     ) -> None:
         self._own = own
         self._manner = manner
-        self._trust = trust
+        self._guard = guard
         self._signer = signer
-        self._messages, self._contracts = kept
-        self._log = log
+        self._messages, self._contracts, self._log = books.messages, books.contracts, books.log
         self._clock = clock
-        self._by_address, self._by_peer = limits
+        self._limits = limits
         self._offer = offer
-        self._discovery_id = discovery_id
 
     def receive(self, action: str, raw: bytes, header: str | None, address: str) -> Reply:
         """Take a message to the path of ``action`` from ``address``, signed by ``header``; never raises."""
         arrival = _Arrival(action, raw, header, self._clock.now())
-        wait_s = self._by_address.take(address)
+        wait_s = self._limits.by_address.take(address)
         if wait_s is not None:
             return self._overloaded(arrival, wait_s)
         found: Mapping[str, Any] = {}
@@ -132,16 +125,17 @@ class Reception:
         context = read_context(found.get("context"), arrival.action, arrival.now)
         self._require_for_us(context)
         answered = self._answered(context)
-        signature = self._trust.require_signed(arrival.header, arrival.raw, answered)
-        self._trust.require_caller(signature, self._callers(context))
+        signature, participant = self._guard.require_signed(arrival.header, arrival.raw, answered)
+        self._guard.require_caller(participant, self._callers(context))
         require_structure(found, arrival.action)
-        self._trust.require_contexts(found)
-        peer = signature.key_id.subscriber_id
-        wait_s = self._by_peer.take(peer)
+        self._guard.require_contexts(found)
+        peer = participant.subscriber_id
+        wait_s = self._limits.by_peer.take(peer)
         if wait_s is not None:
             return self._overloaded(arrival, wait_s)
         if not is_callback(arrival.action):
-            self._trust.require_address(signature, context.sender_uri, "bapUri")
+            field = "bppUri" if arrival.action == PUBLISH else "bapUri"
+            self._guard.require_address(participant, context.sender_uri, f"$.context.{field}")
         message = Message(
             direction=Direction.IN,
             action=arrival.action,
@@ -179,10 +173,10 @@ class Reception:
         ):
             raise _duplicate()
 
-    def _answered(self, context: Context) -> tuple[str, ...]:
-        """Signatures of ours that a callback must be bound to; none for requests and for what nobody asked for."""
+    def _answered(self, context: Context) -> tuple[str, ...] | None:
+        """Signatures of ours, to one of which a callback must be bound; None for what answers nothing."""
         if not is_callback(context.action):
-            return ()
+            return None
         asked = self._messages.sent(request_of(context.action), context.message_id)
         if asked is not None and asked.transaction_id == context.transaction_id:
             return tuple(asked.signature.split())
@@ -193,15 +187,15 @@ class Reception:
                 "it answers nothing that was asked here, and is about no contract of ours",
                 "$.context.transactionId",
             )
-        return ()
+        return None
 
     def _callers(self, context: Context) -> tuple[str, ...]:
         """Who may have signed it."""
         if context.action == ON_PUBLISH:
-            return (self._discovery_id,) if self._discovery_id is not None else ()
+            return () if self._own.discovery_id is None else (self._own.discovery_id,)
         named = () if context.sender_id is None else (context.sender_id,)
-        speaks_for_others = context.action == "on_discover" and self._discovery_id is not None
-        return (*named, str(self._discovery_id)) if speaks_for_others else named
+        others = self._own.discovery_id if context.action == "on_discover" else None
+        return named if others is None else (*named, others)
 
     def _refused(self, arrival: _Arrival, found: Mapping[str, Any], fault: Fault) -> Reply:
         """A refusal, recorded; one that cannot be recorded is a refusal all the same."""
@@ -211,8 +205,7 @@ class Reception:
             logger.error("the refusal of {} is not on the log: {}", arrival.action, error.diagnostics())
         reply = self._signed(arrival, nack(fault, *self._words(found)))
         if fault.status == 401:
-            realm = f'Signature realm="{self._own.subscriber_id}",headers="(created) (expires) digest"'
-            return replace(reply, headers={**reply.headers, "WWW-Authenticate": realm})
+            return replace(reply, headers={**reply.headers, "WWW-Authenticate": challenge(self._own.subscriber_id)})
         return reply
 
     def _overloaded(self, arrival: _Arrival, wait_s: int) -> Reply:

@@ -1,7 +1,7 @@
 """Works off accepted messages: in order within a transaction, several transactions at a time.
 
-The store is the queue: what was accepted before a crash is loaded at the start. A message whose work cannot be done just
-now (the log or the store does not take anything) waits and is tried again; its peer is owed an answer all the same.
+The store is the queue: what was accepted before a crash is loaded at the start. A message whose work cannot be done
+just now (the log or the store takes nothing) waits and is tried again; its peer is owed an answer all the same.
 """
 
 from __future__ import annotations

@@ -11,16 +11,18 @@ from core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Participant:
+class Identity:
     """This server as others know it.
 
     :param url: base URL of its endpoints, without a slash at the end.
     :param network_id: of the network that it belongs to, where it names one.
+    :param discovery_id: subscriber id of that network's discovery service, which speaks for others.
     """
 
     subscriber_id: str
     url: str
     network_id: str | None = None
+    discovery_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,21 @@ class SellingTerms:
     currency: str = "GBP"
 
 
-def participant_of(settings: Settings) -> Participant | None:
+def identity_of(settings: Settings) -> Identity | None:
     """This server in its network; None where it is in none."""
     if settings.beckn_subscriber_id is None or settings.beckn_url is None:
         return None
-    return Participant(settings.beckn_subscriber_id, settings.beckn_url.rstrip("/"), settings.beckn_network_id)
+    return Identity(
+        settings.beckn_subscriber_id,
+        settings.beckn_url.rstrip("/"),
+        settings.beckn_network_id,
+        settings.beckn_discovery_id,
+    )
 
 
-def require_participant(settings: Settings) -> Participant:
+def require_identity(settings: Settings) -> Identity:
     """This server in its network; :class:`InputError` says what is to be set where it is in none."""
-    found = participant_of(settings)
+    found = identity_of(settings)
     if found is None:
         raise InputError(
             "this server is in no Beckn network",
