@@ -72,7 +72,9 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     dispatcher = Dispatcher(clock, store.jobs, store.ledger, log, parties.sites, data / "jobs", settings.seed)
     lease = LeaderLease(store.database, "loop")
     loop = NegotiationLoop(parties, _terms(settings), dispatcher, lease, settings.tick_seconds)
-    desk = FlexibilityDesk(clock, loop, parties.sites, store.bookings, log, lambda: loop.request_tick("booking"))
+    desk = FlexibilityDesk(
+        clock, loop, parties.sites, store.bookings, store.reductions, log, lambda: loop.request_tick("booking")
+    )
     return House(
         settings=settings,
         clock=clock,
@@ -126,6 +128,7 @@ def _parties(settings: Settings, clock: Clock, store: Repositories, log: AuditLo
         arrivals=ArrivalForecaster(store.jobs),
         ledger=store.ledger,
         bookings=store.bookings,
+        reductions=store.reductions,
         ticks=store.ticks,
         vintages=store.vintages,
         scores=store.scores,

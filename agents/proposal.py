@@ -20,6 +20,7 @@ from core.job import Job
 from core.ledger import Booking, Leg, SlotEntry
 from core.series import BoolArray, FloatArray, Kind, KindArray
 from core.slots import SLOT, SLOT_HOURS, format_utc, slots_between
+from core.trade import Reduction
 
 DECIMALS = 9
 
@@ -28,8 +29,9 @@ DECIMALS = 9
 class Figures:
     """Quotes as arrays over all sites (S) and slots (T); NaN where a feed has nothing.
 
-    ``headroom_kw`` is capacity less own load at the meter; ``sold_kw`` of it is booked over Beckn. ``*_low_*`` and
-    ``*_high_*`` are the ends of the 90 % intervals of price and carbon.
+    ``headroom_kw`` is capacity less own load at the meter; ``sold_kw`` of it is booked over Beckn, and jobs may draw at
+    most ``cap_kw``, infinite where no contract reduces load. ``*_low_*`` and ``*_high_*`` are the ends of the 90 %
+    intervals of price and carbon.
     """
 
     start: datetime
@@ -47,6 +49,7 @@ class Figures:
     price_high_gbp_per_kwh: FloatArray
     carbon_low_g_per_kwh: FloatArray
     carbon_high_g_per_kwh: FloatArray
+    cap_kw: FloatArray
 
     @property
     def slots(self) -> int:
@@ -55,8 +58,8 @@ class Figures:
 
     @property
     def unsold_kw(self) -> FloatArray:
-        """(S, T): headroom that may be planned."""
-        return np.asarray(np.maximum(0.0, self.headroom_kw - self.sold_kw))
+        """(S, T): headroom that may be planned: neither booked nor above a cap."""
+        return np.asarray(np.minimum(np.maximum(0.0, self.headroom_kw - self.sold_kw), self.cap_kw))
 
     @property
     def priced(self) -> BoolArray:
@@ -64,8 +67,10 @@ class Figures:
         return np.asarray(np.isfinite(self.price_gbp_per_kwh + self.carbon_g_per_kwh).all(axis=1))
 
 
-def figures(energy: EnergyQuote, capacity: CapacityQuote, bookings: Sequence[Booking]) -> Figures:
-    """Join the quotes and what is booked."""
+def figures(
+    energy: EnergyQuote, capacity: CapacityQuote, bookings: Sequence[Booking], reductions: Sequence[Reduction] = ()
+) -> Figures:
+    """Join the quotes, what is booked and the load that is moved away."""
     price = [energy.price[zone] for zone in capacity.zones]
     carbon = [energy.carbon[zone] for zone in capacity.zones]
     shape = capacity.headroom_kw.shape
@@ -85,10 +90,11 @@ def figures(energy: EnergyQuote, capacity: CapacityQuote, bookings: Sequence[Boo
         price_high_gbp_per_kwh=np.array([series.interval[1] for series in price]).reshape(shape),
         carbon_low_g_per_kwh=np.array([series.interval[0] for series in carbon]).reshape(shape),
         carbon_high_g_per_kwh=np.array([series.interval[1] for series in carbon]).reshape(shape),
+        cap_kw=capped_kw(reductions, capacity),
     )
 
 
-def booked_kw(bookings: Sequence[Booking], capacity: CapacityQuote) -> FloatArray:
+def booked_kw(bookings: Sequence[Booking], capacity: CapacityQuote | Figures) -> FloatArray:
     """(S, T): power at the meter that is sold."""
     total = np.zeros_like(capacity.headroom_kw)
     row = {site_id: number for number, site_id in enumerate(capacity.site_ids)}
@@ -98,6 +104,18 @@ def booked_kw(bookings: Sequence[Booking], capacity: CapacityQuote) -> FloatArra
         if booking.site_id in row:
             total[row[booking.site_id], first:last] += booking.power_kw
     return total
+
+
+def capped_kw(reductions: Sequence[Reduction], capacity: CapacityQuote | Figures) -> FloatArray:
+    """(S, T): what jobs may draw at the meter at most: the least of the caps, infinite where there is none."""
+    caps = np.full_like(capacity.headroom_kw, np.inf)
+    row = {site_id: number for number, site_id in enumerate(capacity.site_ids)}
+    for reduction in reductions:
+        slot = slots_between(capacity.start, reduction.starts)
+        if reduction.site_id in row and 0 <= slot < int(caps.shape[1]):
+            cell = row[reduction.site_id], slot
+            caps[cell] = min(caps[cell], reduction.cap_kw)
+    return caps
 
 
 def planned_kw(rows: Sequence[SlotEntry], figures: Figures) -> FloatArray:

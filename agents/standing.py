@@ -11,10 +11,10 @@ import numpy as np
 from agents.explanation.explainer import Explainer
 from agents.proposal import Figures
 from core.explanation import Eta
-from core.instance import SitePrices
+from core.instance import Instance, SitePrices
 from core.ledger import TickRecord
 from core.plan import Plan
-from core.series import FloatArray, KindArray
+from core.series import BoolArray, FloatArray, KindArray
 from core.slots import SLOT, slots_between
 
 
@@ -22,8 +22,9 @@ from core.slots import SLOT, slots_between
 class StandingPlan:
     """The plan in force; (S, T) arrays over ``site_ids`` and ``slots`` half-hours from ``start``.
 
-    ``headroom_kw`` and ``planned_kw`` are at the meter; what is booked over Beckn is ``sold_kw``. ``price_ends`` and
-    ``carbon_ends`` are the lower and upper ends of the 90 % intervals.
+    ``headroom_kw`` and ``planned_kw`` are at the meter; what is booked over Beckn is ``sold_kw``, and where a contract
+    moves load away jobs draw at most ``cap_kw``, which is infinite elsewhere. ``price_ends`` and ``carbon_ends`` are
+    the lower and upper ends of the 90 % intervals.
     """
 
     start: datetime
@@ -32,6 +33,7 @@ class StandingPlan:
     headroom_kw: FloatArray
     planned_kw: FloatArray
     sold_kw: FloatArray
+    cap_kw: FloatArray
     reserved_kw: FloatArray
     pue: FloatArray
     price: FloatArray
@@ -45,13 +47,22 @@ class StandingPlan:
 
     @property
     def free_kw(self) -> FloatArray:
-        """(S, T) at the meter: neither planned, nor sold, nor kept for load that is expected: what may be sold."""
-        return np.asarray(np.maximum(0.0, self.room_kw - self.reserved_kw))
+        """(S, T) at the meter: neither planned, nor sold, nor kept for load that is expected: what may be sold.
+
+        Nothing where a contract moves load away: a buyer's load there would undo what was sold.
+        """
+        return np.where(self.reduced, 0.0, np.maximum(0.0, self.room_kw - self.reserved_kw))
+
+    @property
+    def reduced(self) -> BoolArray:
+        """(S, T) cells in which a contract moves load away."""
+        return np.isfinite(self.cap_kw)
 
     @property
     def room_kw(self) -> FloatArray:
-        """(S, T) at the meter: neither planned nor sold: what a job that arrives now may use."""
-        return np.asarray(np.maximum(0.0, self.headroom_kw - self.planned_kw - self.sold_kw))
+        """(S, T) at the meter: neither planned nor sold, and below the caps: what a job that arrives now may use."""
+        may_draw = np.minimum(self.headroom_kw - self.sold_kw, self.cap_kw)
+        return np.asarray(np.maximum(0.0, may_draw - self.planned_kw))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,23 @@ class Kept:
 
     scarcity: Mapping[str, Sequence[float]]
     reserved_kw: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """The plan in force as it was negotiated: what a trial plan begins from.
+
+    :param figures: what it was made of, with bookings and caps as they were when it was put in force.
+    :param begun: ids of jobs of which something was committed already.
+    :param move_cost_gbp: charged to a plan that moves a job.
+    """
+
+    tick_id: str
+    figures: Figures
+    instance: Instance
+    plan: Plan
+    begun: frozenset[str]
+    move_cost_gbp: float
 
 
 def scarcity_of(plan: Plan) -> dict[str, Sequence[float]]:
@@ -86,6 +114,7 @@ def standing_of(
         headroom_kw=figures.headroom_kw,
         planned_kw=planned,
         sold_kw=figures.sold_kw,
+        cap_kw=figures.cap_kw,
         reserved_kw=np.zeros_like(prices) if kept is None else kept.reserved_kw,
         pue=figures.pue,
         price=figures.price_gbp_per_kwh,

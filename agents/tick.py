@@ -35,8 +35,9 @@ from agents.settlement.claims import Restatements
 from agents.sharing import Sharing, Weighed
 from agents.site.agent import SiteAgent
 from agents.snapshots import Snapshots
+from agents.sold import Sold, overdrawn
 from agents.solver import Solver
-from agents.standing import Kept, StandingPlan, opening_of, scarcity_of, standing_of
+from agents.standing import Kept, Negotiated, StandingPlan, opening_of, scarcity_of, standing_of
 from audit.fields import Body
 from audit.log import AuditLog
 from audit.record import Entry
@@ -49,9 +50,10 @@ from core.ledger import Leg, SlotEntry, TickRecord
 from core.plan import Assignment, Plan
 from core.series import FloatArray
 from core.site import Site
-from core.slots import SLOT, SLOTS_PER_DAY, slots_between
+from core.slots import SLOTS_PER_DAY, slots_between
 from store.bookings import BookingRepository
 from store.ledger import LedgerRepository
+from store.reductions import ReductionRepository
 from store.scores import ScoreRepository
 from store.ticks import TickRepository
 from store.vintages import VintageRepository
@@ -71,6 +73,7 @@ class Parties:
     arrivals: ArrivalForecaster
     ledger: LedgerRepository
     bookings: BookingRepository
+    reductions: ReductionRepository
     ticks: TickRepository
     vintages: VintageRepository
     scores: ScoreRepository
@@ -110,7 +113,6 @@ class _Table:
     figures: Figures
     energy: EnergyQuote
     wanted: dict[str, Demand]
-    booked: frozenset[str]
     week: Week
     weighed: Weighed
     baseline: dict[str, list[SlotEntry]] = field(default_factory=dict)
@@ -138,6 +140,7 @@ class Tick:
         self._reckoning = Reckoning(parties.energy, parties.sites, parties.jobs, parties.ledger)
         self._restatements = Restatements(parties.ledger, parties.log, parties.sites)
         self._snapshots = Snapshots(parties.vintages)
+        self._sold = Sold(parties.bookings, parties.reductions)
         self.sharing = Sharing(
             parties.jobs, parties.sites, parties.ledger, terms.tenant_weights, terms.usage_half_life_h
         )
@@ -148,6 +151,8 @@ class Tick:
         """what new jobs are quoted against; it changes with the plan"""
         self.explainer: Explainer | None = None
         """explains that plan; None where nothing was negotiated"""
+        self.negotiated: Negotiated | None = None
+        """that plan and what it was made of; it changes with the lock held"""
 
     def run(self, trigger: str, plan_start: datetime) -> TickRecord:
         """Plan from ``plan_start`` on and put the plan in force.
@@ -171,7 +176,7 @@ class Tick:
             with self._lock:
                 record = self._record(tick_id, trigger, started, table, None, None, 0.0)
                 self._put_in_force(table, Kept({}, kept), record)
-                self.explainer = None
+                self.explainer = self.negotiated = None
             return record
         instance = instance_of(table.figures, table.wanted, self._stakes(table))
         outcome = self._with.solver.solve(instance, self._terms.seed, self._terms.effort)
@@ -184,6 +189,10 @@ class Tick:
         with self._lock:
             record = self._commit(tick_id, trigger, started, table, instance, outcome, kept)
             self.explainer = explainer
+            begun = frozenset(job_id for job_id, demand in table.wanted.items() if demand.begun)
+            self.negotiated = Negotiated(
+                tick_id, table.figures, instance, outcome.plan, begun, self._terms.move_cost_gbp
+            )
             return record
 
     def _stakes(self, table: _Table) -> Stakes:
@@ -208,7 +217,7 @@ class Tick:
 
     def quoted(self, start: datetime, slots: int) -> StandingPlan:
         """What the agents quote, beside what the ledger has planned; nothing is decided."""
-        _, quoted, _ = self._quotes(self._with.sites.sites(), start, slots)
+        _, quoted = self._quotes(self._with.sites.sites(), start, slots)
         coming = self._with.ledger.entries(leg=Leg.PLAN, start=start)
         return standing_of(quoted, planned_kw(coming, quoted), None)
 
@@ -218,25 +227,20 @@ class Tick:
         last = max((slots_between(start, job.window_end) for job in jobs), default=0)
         slots = max(LEAST_HORIZON, last)
         sites = self._with.sites.sites()
-        energy, quoted, booked = self._quotes(sites, start, slots)
+        energy, quoted = self._quotes(sites, start, slots)
         open_ids = {job.job_id for job in jobs}
         earliest = min((job.submitted_at for job in jobs), default=start)
         rows = [row for row in self._with.ledger.entries(leg=Leg.PLAN, start=earliest) if row.job_id in open_ids]
         sites_of = {job.job_id: self._with.jobs.allowed_sites(job, sites) for job in jobs}
         wanted = demands(jobs, rows, sites_of, quoted, self._terms.move_cost_gbp)
-        ahead, week, _ = self._quotes(sites, start, max(WEEK, slots))
-        return _Table(
-            sites, jobs, rows, quoted, energy, wanted, booked, Week(sites, week, ahead.stress), Weighed(wanted)
-        )
+        ahead, week = self._quotes(sites, start, max(WEEK, slots))
+        return _Table(sites, jobs, rows, quoted, energy, wanted, Week(sites, week, ahead.stress), Weighed(wanted))
 
-    def _quotes(
-        self, sites: tuple[Site, ...], start: datetime, slots: int
-    ) -> tuple[EnergyQuote, Figures, frozenset[str]]:
+    def _quotes(self, sites: tuple[Site, ...], start: datetime, slots: int) -> tuple[EnergyQuote, Figures]:
         weather = self._with.energy.weather({s.site_id: (s.latitude, s.longitude) for s in sites}, start, slots)
         capacity = self._with.sites.quote(start, slots, weather)
         energy = with_weather(self._with.energy.quote(capacity.zones, start, slots), weather)
-        bookings = self._with.bookings.active(start, start + SLOT * slots)
-        return energy, figures(energy, capacity, bookings), frozenset(b.booking_id for b in bookings)
+        return energy, figures(energy, capacity, *self._sold.within(start, slots))
 
     def _give_up_on_the_late(self, tick_id: str, table: _Table) -> None:
         """End jobs that have not begun and whose window has closed: nothing could serve them any more."""
@@ -269,9 +273,8 @@ class Tick:
         start, clock = table.figures.start, self._with.clock
         if clock.now() > start:
             raise PlanTooLate(f"the plan was ready at {clock.now():%H:%M:%S} for slots from {start:%H:%M} on")
-        still = frozenset(b.booking_id for b in self._with.bookings.active(start, start + SLOT * table.figures.slots))
-        if still != table.booked:
-            raise PlanTooLate("flexibility was booked while the plan was made")
+        if over := overdrawn(self._sold.beside(table.figures), instance, outcome.plan):
+            raise PlanTooLate(f"flexibility was booked while the plan was made: {over}")
         path, digest = self._keep(instance)
         facts = self._facts(tick_id, table)
         seen = self._snapshots.of(table.energy)
@@ -354,6 +357,8 @@ class Tick:
     def _put_in_force(self, table: _Table, kept: Kept, record: TickRecord) -> None:
         """Make the plan just recorded the standing one, and the one that is quoted against."""
         coming = self._with.ledger.entries(leg=Leg.PLAN, start=table.figures.start)
+        table.figures = self._sold.beside(table.figures)
+        table.week = table.week._replace(figures=self._sold.beside(table.week.figures))
         self.standing = standing_of(table.figures, planned_kw(coming, table.figures), record, kept)
         self.book = QuoteBook.of(self.standing, record, table.week, self._terms.carbon_price_gbp_per_tonne)
 

@@ -7,7 +7,7 @@ crash leaves half done is finished or given back by :meth:`FlexibilityDesk.recov
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,47 +17,21 @@ import numpy as np
 
 from audit.bodies.booking import BookingBody
 from audit.fields import dec
+from beckn.headroom import Headroom, StandingPlan
 from beckn.models import BecknSlot, Certificate, SlotFilter, parse_slot_id, slot_id_of
 from core.clock import Clock
 from core.errors import Conflict, InputError, NotFound
 from core.ledger import Booking, TickRecord
-from core.series import BoolArray, FloatArray, Kind, KindArray
+from core.series import BoolArray, FloatArray, Kind
 from core.slots import SLOT, format_utc, slots_between
 
 if TYPE_CHECKING:
     from audit.log import AuditLog
     from core.site import Site
     from store.bookings import BookingRepository
+    from store.reductions import ReductionRepository
 
 _EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
-
-
-class StandingPlan(Protocol):
-    """The plan in force: sites by slots, powers in kW at the meter."""
-
-    @property
-    def start(self) -> datetime: ...
-    @property
-    def slots(self) -> int: ...
-    @property
-    def site_ids(self) -> Sequence[str]: ...
-    @property
-    def headroom_kw(self) -> FloatArray: ...
-    @property
-    def planned_kw(self) -> FloatArray: ...
-
-    @property
-    def reserved_kw(self) -> FloatArray: ...
-    @property
-    def price(self) -> FloatArray: ...
-    @property
-    def carbon(self) -> FloatArray: ...
-    @property
-    def price_kind(self) -> KindArray: ...
-    @property
-    def carbon_kind(self) -> KindArray: ...
-    @property
-    def tick(self) -> TickRecord | None: ...
 
 
 class Planner(Protocol):
@@ -96,6 +70,7 @@ class FlexibilityDesk:
         planner: Planner,
         sites: Sites,
         bookings: BookingRepository,
+        reductions: ReductionRepository,
         log: AuditLog,
         on_booked: Callable[[], None],
     ) -> None:
@@ -103,6 +78,7 @@ class FlexibilityDesk:
         self._planner = planner
         self._sites = sites
         self._bookings = bookings
+        self._reductions = reductions
         self._log = log
         self._on_booked = on_booked
 
@@ -217,25 +193,11 @@ class FlexibilityDesk:
         return list(offer.plan.site_ids).index(site_id), column
 
     def _offer(self) -> _Offer:
-        """What is free: headroom less plan, room kept and bookings, in whole kW, in slots that have not begun."""
+        """What is free: a slot of which something is booked is not for sale again."""
         plan = self._planner.standing()
-        booked, taken = self._booked(plan)
-        free = np.floor(plan.headroom_kw - plan.planned_kw - plan.reserved_kw - booked + 1e-9)
-        begun = np.arange(plan.slots) <= (self._clock.now() - plan.start) / SLOT
-        closed = taken | begun[np.newaxis, :] | ~np.isfinite(plan.price) | ~np.isfinite(plan.carbon)
-        return _Offer(plan, np.where(closed, 0.0, np.maximum(free, 0.0)))
-
-    def _booked(self, plan: StandingPlan) -> tuple[FloatArray, BoolArray]:
-        """Power (S, T) held by active bookings, and the cells (S, T) that are booked."""
-        power, taken = np.zeros((len(plan.site_ids), plan.slots)), np.zeros((len(plan.site_ids), plan.slots), np.bool_)
-        row_of = {site_id: row for row, site_id in enumerate(plan.site_ids)}
-        for booking in self._bookings.active(plan.start, plan.start + SLOT * plan.slots):
-            if booking.site_id in row_of:
-                first = max(0, slots_between(plan.start, booking.start))
-                cells = row_of[booking.site_id], slice(first, slots_between(plan.start, booking.end))
-                power[cells] += booking.power_kw
-                taken[cells] = True
-        return power, taken
+        span = plan.start, plan.start + SLOT * plan.slots
+        found = Headroom.of(plan, self._bookings.active(*span), self._reductions.active(*span), self._clock.now())
+        return _Offer(plan, np.where(found.booked, 0.0, found.free_kw))
 
 
 def _check_place(filters: SlotFilter, sites: Mapping[str, Site]) -> None:

@@ -76,7 +76,7 @@ class QuoteBook:
         sites, figures, stress = week
         rows = [figures.site_ids.index(site) for site in plan.site_ids]
         price, carbon, pue = (each[rows] for each in (figures.price_gbp_per_kwh, figures.carbon_g_per_kwh, figures.pue))
-        room = np.maximum(0.0, (figures.headroom_kw - figures.sold_kw)[rows])
+        room = figures.unsold_kw[rows]
         room[:, : plan.slots] = plan.room_kw
         scarcity = np.zeros_like(room)
         scarcity[:, : plan.slots] = plan.pue * plan.prices_gbp_per_kw_slot

@@ -89,6 +89,7 @@ class Painter:
             price_ends=(0.8 * price, 1.3 * price),
             carbon_ends=(0.8 * carbon, 1.3 * carbon),
             sold_kw=np.zeros(shape),
+            cap_kw=np.full(shape, np.inf),
             reserved_kw=np.zeros(shape),
             pue=capacity.pue,
             prices_gbp_per_kw_slot=np.zeros(shape),

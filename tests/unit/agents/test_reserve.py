@@ -28,7 +28,7 @@ def figures(headroom_kw: float = 100.0, price: float = 0.2) -> Figures:
     kinds = np.full((2, T), Kind.FORECAST, dtype=np.int8)
     return Figures(
         START, ("s1", "s2"), ("GB-C", "GB-J"), (0.999, 0.999), full * headroom_kw, full * 0, full * 1.25,
-        full * price, full * 100, kinds, kinds, full * price, full * price, full * 100, full * 100,
+        full * price, full * 100, kinds, kinds, full * price, full * price, full * 100, full * 100, full * np.inf,
     )  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def test_what_is_planned_or_sold_is_not_kept_a_second_time():
     assert drawn_kw(everywhere, quoted).sum() == pytest.approx(2 * T * 50)
     assert not kept(quoted, spike(), planned=everywhere).any()
     assert not kept(replace(quoted, sold_kw=np.full((2, T), 30.0)), spike()).any()
+    assert not kept(replace(quoted, cap_kw=np.full((2, T), 30.0)), spike()).any(), "caps count like what is sold"
 
 
 def test_where_the_solver_fails_no_room_is_kept_and_the_plan_stands():

@@ -214,6 +214,7 @@ def figures(room_kw: float, slots: int = 48) -> Figures:
         carbon_g_per_kwh=carbon,
         price_kind=kinds,
         carbon_kind=kinds,
+        cap_kw=np.full((1, slots), np.inf),
         **ends,
     )
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,9 +20,11 @@ from audit.storage import LogFile
 from core.errors import SolverFailed
 from core.instance import Instance, Risk
 from core.job import JobStatus
-from core.ledger import Booking, Leg
+from core.ledger import Booking, Leg, TickRecord
 from core.series import Kind
 from core.slots import SLOT
+from core.trade import Hold, Reduction
+from store.trading import Trading
 from tests.house import START, Bench, ScriptedSolver, small_site
 
 KINDS = ("deferrable", "pausable", "throttlable", "fixed")
@@ -119,16 +122,73 @@ def booking(site_id: str, slot: int, power_kw: float) -> Booking:
     )  # fmt: skip
 
 
-def test_a_booking_made_while_the_plan_was_made_sends_it_back(bench: Bench):
-    job = bench.submit()
-    sold = booking("london", 3, 50.0)
+def held_meanwhile(bench: Bench, change: Callable[[], object]) -> TickRecord:
+    """A tick during whose negotiation ``change`` happens."""
     assert isinstance(bench.solver, ScriptedSolver)
-    bench.solver.meanwhile.append(lambda: bench.house.bookings.reserve(sold, {sold.start: 100.0}))
-    record = bench.tick()
+    bench.solver.meanwhile.append(change)
+    return bench.tick()
+
+
+def hold_reduction(bench: Bench, site_id: str, slot: int, baseline_kw: float, reduction_kw: float) -> None:
+    held = Reduction(f"c-{slot}", site_id, START + SLOT * slot, baseline_kw, reduction_kw, Hold.HELD, None)
+    with Trading(bench.house.database).work() as work:
+        work.hold_reductions([held])
+
+
+def test_a_booking_that_does_not_fit_beside_the_new_plan_sends_it_back(bench: Bench):
+    job = bench.submit("fixed", allowed_regions=["london"], earliest_start=START + 2 * SLOT)
+    sold = booking("london", 3, 90.0)
+    record = held_meanwhile(bench, lambda: bench.house.bookings.reserve(sold, {sold.start: 100.0}))
     assert (record.outcome, bench.rows(job)) == ("late", [])
     assert "booked" in record.detail
+    assert "london may draw 10.0 kW" in record.detail
+
+
+def test_a_booking_that_fits_beside_the_new_plan_does_not_send_it_back(bench: Bench):
+    job = bench.submit("fixed", allowed_regions=["london"], earliest_start=START + 2 * SLOT)
+    sold = booking("london", 3, 50.0)
+    record = held_meanwhile(bench, lambda: bench.house.bookings.reserve(sold, {sold.start: 100.0}))
+    assert (record.outcome, len(bench.rows(job))) == ("planned", 4)
+    standing = bench.house.loop.standing()
+    assert standing.sold_kw[0, 3] == 50.0, "the plan in force knows what was sold while it was made"
+    assert (standing.planned_kw + standing.sold_kw <= standing.headroom_kw + 1e-6).all()
+
+
+@pytest.mark.parametrize(("reduction_kw", "outcome"), [(5.0, "late"), (0.0, "planned")])
+def test_a_reduction_made_meanwhile_sends_a_plan_back_that_draws_more_than_its_cap(
+    bench: Bench, reduction_kw: float, outcome: str
+):
+    job = bench.submit("fixed", allowed_regions=["london"], earliest_start=START + 2 * SLOT)
+    pue = float(bench.house.loop.standing().pue[0, 3])
+    record = held_meanwhile(bench, lambda: hold_reduction(bench, "london", 3, 20.0 * pue, reduction_kw))
+    assert (record.outcome, len(bench.rows(job))) == (outcome, 4 if outcome == "planned" else 0)
+
+
+def test_where_load_is_moved_away_jobs_draw_at_most_the_cap_and_nothing_is_free(bench: Bench):
+    hold_reduction(bench, "london", 3, 50.0, 30.0)
+    hold_reduction(bench, "oslo", 4, 50.0, 45.0)
+    for _ in range(8):
+        bench.submit(power_kw=45, duration_hours=6)
+    assert bench.tick().placed == 8
+    standing = bench.house.loop.standing()
+    place = {site: row for row, site in enumerate(standing.site_ids)}
+    for site, slot, cap in (("london", 3, 20.0), ("oslo", 4, 5.0)):
+        cell = place[site], slot
+        assert standing.cap_kw[cell] == cap
+        assert standing.planned_kw[cell] <= cap + 1e-6
+        assert standing.room_kw[cell] == pytest.approx(cap - standing.planned_kw[cell])
+        assert standing.free_kw[cell] == 0.0
+    assert np.isinf(standing.cap_kw).sum() == standing.cap_kw.size - 2
+
+
+def test_what_has_begun_runs_on_below_a_cap_that_came_too_late(bench: Bench):
+    job = bench.submit("fixed", allowed_regions=["london"])
+    bench.tick()
+    bench.house.dispatcher.dispatch()
+    bench.at(1)
+    hold_reduction(bench, "london", 2, 20.0, 20.0)
     assert bench.tick().outcome == "planned"
-    assert bench.house.loop.standing().sold_kw[0, 3] == 50.0
+    assert len(bench.rows(job)) == 4
 
 
 def test_what_is_sold_is_not_planned(tmp_path: Path):

@@ -35,7 +35,8 @@ def bookings(tmp_path: Path) -> Iterator[BookingRepository]:
 
 
 def desk_of(house: House, bookings: BookingRepository) -> FlexibilityDesk:
-    return FlexibilityDesk(house.clock, house.loop, house.services.sites, bookings, house.log, lambda: None)
+    sites, reductions = house.services.sites, house.reductions
+    return FlexibilityDesk(house.clock, house.loop, sites, bookings, reductions, house.log, lambda: None)
 
 
 def test_32_concurrent_buyers_never_overbook(house: House, bookings: BookingRepository) -> None:

@@ -20,6 +20,7 @@ from beckn.models import SlotFilter, parse_slot_id, slot_id_of
 from core.errors import Conflict, InputError, LogUnavailable, NotFound, StoreUnavailable
 from core.ledger import Booking
 from core.slots import SLOT
+from core.trade import Hold, Reduction
 from tests.unit.web.fakes import NOW, BrokenLog, House, build_house, standing_of
 
 SLOT_ID = "london.20261120T1430Z"
@@ -39,7 +40,9 @@ def desk(house: House) -> FlexibilityDesk:
 
 def desk_over(house: House, log: Any) -> FlexibilityDesk:
     """Another desk over the same house, with another log."""
-    return FlexibilityDesk(house.clock, house.loop, house.services.sites, house.bookings, log, lambda: None)
+    return FlexibilityDesk(
+        house.clock, house.loop, house.services.sites, house.bookings, house.reductions, log, lambda: None
+    )
 
 
 def booking_records(house: House) -> list[dict[str, Any]]:
@@ -105,6 +108,16 @@ def test_an_unknown_place_is_named_with_the_known_ones(desk: FlexibilityDesk, fi
 def test_a_window_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(ValidationError, match="not after start"):
         SlotFilter(start="2026-11-20T15:00Z", end="2026-11-20T14:00Z")  # type: ignore[arg-type]
+
+
+def test_a_slot_that_load_is_moved_away_from_is_not_for_sale(house: House, desk: FlexibilityDesk) -> None:
+    site_id, start = parse_slot_id(SLOT_ID)
+    house.reductions.kept.append(Reduction("c-1", site_id, start, 40.0, 1.0, Hold.HELD))
+    slots = desk.search(SlotFilter())
+    assert len(slots) == 2 * 7 - 1
+    assert SLOT_ID not in {slot.slot_id for slot in slots}
+    with pytest.raises(Conflict):
+        desk.confirm(SLOT_ID, "buyer-1", 1.0)
 
 
 def test_slots_without_a_known_price_or_power_to_spare_are_not_offered(house: House, desk: FlexibilityDesk) -> None:

@@ -105,6 +105,7 @@ def figures_of(headroom: FloatArray, price: FloatArray, carbon: FloatArray) -> F
         price_high_gbp_per_kwh=1.1 * price,
         carbon_low_g_per_kwh=0.9 * carbon,
         carbon_high_g_per_kwh=1.1 * carbon,
+        cap_kw=np.full(headroom.shape, np.inf),
     )
 
 

@@ -34,6 +34,7 @@ from core.series import FloatArray, Kind, KindArray
 from core.settings import Settings
 from core.site import Asset, CoolingType, Site
 from core.slots import SLOT, slot_floor
+from core.trade import Reduction
 from store.vintages import FetchRow
 from tests.unit.energy.fakes import MemoryStore
 from web.services import Services
@@ -175,6 +176,16 @@ class FakeTicks:
 
     def latest(self, limit: int = 20) -> list[TickRecord]:
         return self.kept[::-1][:limit]
+
+
+class FakeReductions:
+    """Load that contracts move away."""
+
+    def __init__(self) -> None:
+        self.kept: list[Reduction] = []
+
+    def active(self, start: datetime, end: datetime) -> list[Reduction]:
+        return [reduction for reduction in self.kept if start <= reduction.starts < end]
 
 
 class FakeBookings:
@@ -483,6 +494,7 @@ class House:
     log: AuditLog
     vintages: FakeVintages = field(default_factory=FakeVintages)
     scores: FakeScores = field(default_factory=FakeScores)
+    reductions: FakeReductions = field(default_factory=FakeReductions)
     services: Services = field(init=False)
 
 
@@ -502,7 +514,13 @@ def build_house(folder: Path, *, now: datetime = NOW, **settings: Any) -> House:
 
 def services_of(house: House, settings: Settings, sites: SiteAgent, log: Any) -> Services:
     desk = FlexibilityDesk(
-        house.clock, house.loop, sites, house.bookings, log, lambda: house.loop.request_tick("booking")
+        house.clock,
+        house.loop,
+        sites,
+        house.bookings,
+        house.reductions,
+        log,
+        lambda: house.loop.request_tick("booking"),
     )
     return Services(
         settings=settings,
