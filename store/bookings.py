@@ -89,6 +89,18 @@ def change_of_contract(connection: Connection, contract_id: str, state: str, log
     connection.execute(sa.update(bookings).where(active).values(values))
 
 
+def lessen(connection: Connection, contract_id: str, place: tuple[str, datetime], left_kw: float) -> None:
+    """Keep ``left_kw`` of what a contract has at a site in a half-hour."""
+    of_place = sa.and_(
+        bookings.c.contract_id == contract_id,
+        bookings.c.site_id == place[0],
+        bookings.c.starts == place[1],
+        bookings.c.state.in_(ACTIVE),
+    )
+    values: dict[str, Any] = {"power_kw": left_kw} if left_kw > 0 else {"state": "released"}
+    connection.execute(sa.update(bookings).where(of_place).values(values))
+
+
 def release_lapsed(connection: Connection, now: datetime) -> set[str]:
     """Give back what is held beyond its time; the ids of the contracts."""
     lapsed = sa.and_(bookings.c.state == "held", bookings.c.held_until <= now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -82,6 +83,12 @@ def held_by(connection: Connection, peer_id: str) -> int:
         contracts.c.held_until.is_not(None),
     )
     return int(connection.execute(held).scalar_one())
+
+
+def let_lapse(connection: Connection, now: datetime) -> None:
+    """Drafts hold nothing beyond their time."""
+    lapsed = sa.and_(contracts.c.state == ContractState.DRAFT.value, contracts.c.held_until <= now)
+    connection.execute(sa.update(contracts).where(lapsed).values(held_until=None, version=contracts.c.version + 1))
 
 
 def save(connection: Connection, contract: Contract) -> Contract:

@@ -54,6 +54,23 @@ def change_of_contract(connection: Connection, contract_id: str, state: Hold) ->
     connection.execute(sa.update(reductions).where(active).values(state=state.value))
 
 
+def drop(connection: Connection, contract_id: str) -> None:
+    """Forget what a draft held."""
+    connection.execute(sa.delete(reductions).where(reductions.c.contract_id == contract_id))
+
+
+def lessen(connection: Connection, contract_id: str, place: tuple[str, datetime], left_kw: float) -> None:
+    """Keep ``left_kw`` of what a contract moves away from a half-hour at a site."""
+    of_place = sa.and_(
+        reductions.c.contract_id == contract_id,
+        reductions.c.site_id == place[0],
+        reductions.c.starts == place[1],
+        reductions.c.state.in_(ACTIVE),
+    )
+    values: dict[str, Any] = {"reduction_kw": left_kw} if left_kw > 0 else {"state": Hold.RELEASED.value}
+    connection.execute(sa.update(reductions).where(of_place).values(values))
+
+
 def release_lapsed(connection: Connection, now: datetime) -> set[str]:
     """Give back what is held beyond its time; the ids of the contracts."""
     lapsed = sa.and_(reductions.c.state == Hold.HELD.value, reductions.c.held_until <= now)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -56,6 +56,22 @@ class Work:
         """Commit or release the reductions of a contract."""
         reductions.change_of_contract(self._connection, contract_id, state)
 
+    def drop_holds(self, contract_id: str) -> None:
+        """Forget what a draft held before, so that it may hold anew."""
+        bookings.change_of_contract(self._connection, contract_id, "released")
+        reductions.drop(self._connection, contract_id)
+
+    def lessen(self, contract_id: str, power_kw: Mapping[tuple[str, datetime], float]) -> None:
+        """Give back part of what a contract has: ``power_kw`` by site and half-hour is what is left."""
+        for (site_id, starts), left in power_kw.items():
+            bookings.lessen(self._connection, contract_id, (site_id, starts), left)
+            reductions.lessen(self._connection, contract_id, (site_id, starts), left)
+
+    def release(self, contract_id: str) -> None:
+        """Give back all that a contract has."""
+        bookings.change_of_contract(self._connection, contract_id, "released")
+        reductions.change_of_contract(self._connection, contract_id, Hold.RELEASED)
+
     def received(self, message: Message, *, repeatable: bool) -> int:
         """Keep a message that came."""
         return messages.add(self._connection, message, repeatable=repeatable)
@@ -104,4 +120,5 @@ class Trading:
         with self._database.writing() as connection:
             hold_lock(connection, "trade")
             lapsed = bookings.release_lapsed(connection, now) | reductions.release_lapsed(connection, now)
+            contracts.let_lapse(connection, now)
             return sorted(lapsed)

@@ -1,0 +1,406 @@
+"""The provider: works off requests, one after another within a transaction, and owes an answer to each.
+
+A step ends in one transaction of the store: what changes, the answer that is owed, and that the request is done. What
+binds us is on the log before that. A step that a crash cut off is begun anew from the same state.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from beckn.correspondence import Correspondence, echo, reread
+from beckn.filters import select
+from beckn.identity import SellingTerms
+from beckn.protocol.context import Context
+from beckn.protocol.faults import Fault
+from beckn.provider.items import Item, notice_deadline, read_items, span_of, write_items
+from beckn.provider.paper import Paper, Standing, buyer_of, read_asked, require_agreed
+from beckn.provider.records import Records
+from beckn.provider.stock import Stock
+from core.clock import Clock
+from core.errors import Conflict, NotFound, Unavailable
+from core.site import Site
+from core.slots import format_utc
+from core.trade import Contract, ContractState, Hold, Message, Side
+from store.contracts import ContractRepository
+from store.trading import Trading, Work
+
+Effect = Callable[[Work], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that is being worked off."""
+
+    message: Message
+    context: Context
+    body: Mapping[str, Any]
+
+    @property
+    def asked(self) -> Mapping[str, Any]:
+        """Its message."""
+        told: Mapping[str, Any] = self.body["message"]
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What the provider works with.
+
+    :param plan_lock: under which capacity is held. :param catalogues: what is for sale, on the wire.
+    :param sites: the sites by id.
+    """
+
+    stock: Stock
+    paper: Paper
+    contracts: ContractRepository
+    trading: Trading
+    correspondence: Correspondence
+    records: Records
+    clock: Clock
+    terms: SellingTerms
+    plan_lock: Callable[[], AbstractContextManager[bool]]
+    catalogues: Callable[[], list[dict[str, Any]]]
+    sites: Callable[[], Mapping[str, Site]]
+
+
+class Provider:
+    """Answers requests.
+
+    :param on_owed: called after an answer was stored. :param on_traded: called after the plan has to be made anew.
+    """
+
+    def __init__(self, counter: Counter, on_owed: Callable[[], None], on_traded: Callable[[], None]) -> None:
+        self._with = counter
+        self._on_owed = on_owed
+        self._on_traded = on_traded
+        self._handlers: Mapping[str, Callable[[Request], None]] = {
+            "discover": self._discover,
+            "select": self._select,
+            "init": self._init,
+            "confirm": self._confirm,
+            "status": self._status,
+            "track": self._track,
+            "update": self._update,
+            "cancel": self._cancel,
+            "rate": self._rate,
+            "support": self._support,
+        }
+
+    def work(self, message: Message) -> None:
+        """Do what a request asks for, and owe its answer.
+
+        :raises Unavailable: it cannot be done just now; nothing was changed.
+        """
+        context, body = reread(message)
+        request = Request(message, context, body)
+        try:
+            if context.ttl is not None and context.expires_at <= self._with.clock.now():
+                raise Fault("CTX_TTL_EXPIRED", "it was not worked off in its time; nothing was changed")
+            self._handlers[message.action](request)
+        except Fault as fault:
+            self._end(request, echo(message.action, body), fault=fault)
+        except Conflict as error:
+            raise Unavailable(str(error)) from error
+
+    def give_up(self, message: Message) -> None:
+        """Owe the answer to a request that failed for a reason of ours."""
+        context, body = reread(message)
+        fault = Fault("NET_INTERNAL_ERROR", "it failed here and was given up; nothing was changed")
+        self._end(Request(message, context, body), echo(message.action, body), fault=fault)
+
+    def recover(self) -> int:
+        """Put in force what was confirmed on the log and not yet in the store; how many contracts."""
+        held = [c for c in self._with.contracts.in_states([ContractState.DRAFT]) if c.side is Side.PROVIDER]
+        found = 0
+        for contract in held:
+            seq = self._with.records.confirmed(contract.contract_id)
+            if seq is not None:
+                with self._with.trading.work() as work:
+                    self._put_in_force(work, contract, seq, None)
+                found += 1
+        return found
+
+    def _end(
+        self,
+        request: Request,
+        reply: Mapping[str, Any],
+        *,
+        fault: Fault | None = None,
+        contract: Contract | None = None,
+        about: Contract | None = None,
+        effects: Sequence[Effect] = (),
+    ) -> None:
+        """The step's one transaction: ``contract`` is what changed, ``about`` what it is about without a change."""
+        answer = self._with.correspondence.answer(request.message, request.context, reply, fault)
+        named = contract or about
+        contract_id = named.contract_id if named is not None else request.message.contract_id
+        with self._with.trading.work() as work:
+            if contract is not None:
+                work.save(contract)
+            for effect in effects:
+                effect(work)
+            work.send(answer, contract_id)
+            work.finish(request.message, None if fault is None else fault.code, contract_id)
+        self._on_owed()
+
+    def _discover(self, request: Request) -> None:
+        found = select(request.asked["intent"], self._with.catalogues())
+        self._end(request, {"catalogs": found})
+
+    def _select(self, request: Request) -> None:
+        wire = request.asked["contract"]
+        asked = read_asked(wire)
+        known = self._found(request)
+        if known is not None and (known.state is not ContractState.DRAFT or known.held_until is not None):
+            raise Fault("BIZ_INVALID_STATE_TRANSITION", "what was initialised or confirmed is not quoted again")
+        items = self._with.stock.quote(asked)
+        contract = self._drafted(request, known, items, buyer_of(wire, request.message.peer_id))
+        self._end(request, {"contract": contract.document["wire"]}, contract=contract)
+
+    def _init(self, request: Request) -> None:
+        contract = self._require(request)
+        if contract.state is not ContractState.DRAFT:
+            raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
+        require_agreed(request.asked["contract"], read_items(contract))
+        self._require_valid(contract)
+        now = self._with.clock.now()
+        if contract.held_until is not None and contract.held_until > now:
+            self._end(request, {"contract": contract.document["wire"]}, about=contract)
+            return
+        items = self._renewed(contract)
+        self._with.stock.require_notice(items)
+        until = now + self._with.terms.hold
+        with self._with.plan_lock():
+            bookings, reductions = self._with.stock.holds(items, contract.contract_id, until)
+            held = self._written(replace(contract, held_until=until), items)
+            self._end(
+                request,
+                {"contract": held.document["wire"]},
+                contract=held,
+                effects=[
+                    lambda work: self._require_few_drafts(work, contract),
+                    lambda work: work.drop_holds(contract.contract_id),
+                    lambda work: work.hold_bookings(bookings),
+                    lambda work: work.hold_reductions(reductions),
+                ],
+            )
+        self._on_traded()
+
+    def _confirm(self, request: Request) -> None:
+        contract = self._require(request)
+        if contract.state is ContractState.ACTIVE:
+            if contract.document.get("confirmed_by") != request.message.message_id:
+                raise Fault("BIZ_ALREADY_CONFIRMED", "the contract is in force already")
+            self._end(request, {"contract": contract.document["wire"]}, about=contract)
+            return
+        if contract.state is not ContractState.DRAFT:
+            raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
+        require_agreed(request.asked["contract"], read_items(contract))
+        self._require_valid(contract)
+        held = contract.held_until is not None
+        items = read_items(contract) if held else self._renewed(contract)
+        self._with.stock.require_notice(items)
+        with self._with.plan_lock():
+            effects: list[Effect] = []
+            if not held:
+                bookings, reductions = self._with.stock.holds(items, contract.contract_id, None)
+                effects = [lambda work: work.hold_bookings(bookings), lambda work: work.hold_reductions(reductions)]
+            contract = self._written(contract, items)
+            trace = request.context.transaction_id, request.context.message_id
+            seq = self._with.records.event("confirmed", contract, items, trace)
+            active = self._active(contract, items, seq, request.message.message_id)
+            answer = {"contract": active.document["wire"]}
+            effects += [lambda work: self._settle_holds(work, contract.contract_id, seq)]
+            self._end(request, answer, contract=active, effects=effects)
+        self._on_traded()
+
+    def _status(self, request: Request) -> None:
+        contract = self._require(request)
+        self._end(request, {"contract": contract.document["wire"]}, about=contract)
+
+    def _track(self, request: Request) -> None:
+        told = request.asked["tracking"]
+        contract_id = (told.get("contract") or {}).get("id")
+        contract = self._owned(request, contract_id) if contract_id is not None else self._require(request)
+        url = f"{self._with.correspondence.own.url}/status"
+        state = "ACTIVE" if contract.state is ContractState.ACTIVE else "INACTIVE"
+        self._end(request, {"tracking": {"url": url, "status": state}})
+
+    def _update(self, request: Request) -> None:
+        """Less than was confirmed, in some half-hours; with ``try`` only what would come of it."""
+        contract = self._require(request)
+        if contract.state is not ContractState.ACTIVE:
+            raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
+        before = read_items(contract)
+        items = _lessened(before, read_asked(request.asked["contract"]))
+        if notice_deadline(before, self._with.terms.notice) < self._with.clock.now():
+            raise Fault("POL_UPDATE_NOT_ALLOWED", "the notice deadline has passed")
+        changed = self._written(contract, items)
+        if request.context.tried:
+            self._end(request, {"contract": changed.document["wire"]}, about=contract)
+            return
+        trace = request.context.transaction_id, request.context.message_id
+        with self._with.plan_lock():
+            self._with.records.event("updated", changed, items, trace)
+            effects: list[Effect] = [lambda work: work.lessen(changed.contract_id, _powers(items))]
+            self._end(request, {"contract": changed.document["wire"]}, contract=changed, effects=effects)
+        self._on_traded()
+
+    def _cancel(self, request: Request) -> None:
+        contract = self._require(request)
+        if contract.state is ContractState.CANCELLED:
+            raise Fault("BIZ_ALREADY_CANCELLED", "the contract was cancelled before")
+        if contract.state is ContractState.COMPLETE:
+            raise Fault("BIZ_INVALID_STATE_TRANSITION", "the contract is complete")
+        items = read_items(contract)
+        confirmed = contract.state is ContractState.ACTIVE
+        if confirmed and notice_deadline(items, self._with.terms.notice) < self._with.clock.now():
+            raise Fault("POL_CANCELLATION_NOT_ALLOWED", "the notice deadline has passed")
+        ended = self._written(replace(contract, state=ContractState.CANCELLED, held_until=None), items)
+        if request.context.tried:
+            self._end(request, {"contract": ended.document["wire"]}, about=contract)
+            return
+        with self._with.plan_lock():
+            if confirmed:
+                trace = request.context.transaction_id, request.context.message_id
+                self._with.records.event("cancelled", ended, items, trace)
+            effects: list[Effect] = [lambda work: work.release(ended.contract_id)]
+            self._end(request, {"contract": ended.document["wire"]}, contract=ended, effects=effects)
+        self._on_traded()
+
+    def _rate(self, request: Request) -> None:
+        ratings = request.asked["ratingInputs"]
+        for number, rating in enumerate(ratings):
+            path = f"$.message.ratingInputs[{number}]"
+            self._owned(request, str(rating["target"].get("id")), "BIZ_RATING_TARGET_NOT_FOUND", f"{path}.target.id")
+            _require_range(rating["range"], f"{path}.range")
+        self._end(request, {"ratings": ratings})
+
+    def _support(self, request: Request) -> None:
+        email = self._with.terms.support_email
+        if email is None:
+            raise Fault("BIZ_SUPPORT_NOT_AVAILABLE", "nobody is named for support here")
+        channel = {"@context": "https://schema.org/docs/jsonldcontext.jsonld", "@type": "ContactPoint", "email": email}
+        order = request.asked["support"].get("orderId")
+        support = {"orderId": order, "channels": [channel]} if order is not None else {"channels": [channel]}
+        self._end(request, {"support": support})
+
+    def _found(self, request: Request) -> Contract | None:
+        """The contract that a request names, or the last of its transaction; one of the same peer's."""
+        contract_id = (request.asked.get("contract") or {}).get("id")
+        if contract_id is not None and (known := self._with.contracts.find(contract_id)) is not None:
+            return known if known.peer_id == request.message.peer_id and known.side is Side.PROVIDER else None
+        known_ones = [
+            contract
+            for contract in self._with.contracts.of_transaction(request.context.transaction_id)
+            if contract.peer_id == request.message.peer_id and contract.side is Side.PROVIDER
+        ]
+        return known_ones[-1] if known_ones and contract_id is None else None
+
+    def _require(self, request: Request) -> Contract:
+        contract = self._found(request)
+        if contract is None:
+            raise Fault("BIZ_ORDER_NOT_FOUND", "there is no such contract with you", "$.message.contract.id")
+        return contract
+
+    def _owned(
+        self, request: Request, contract_id: str, code: str = "BIZ_ORDER_NOT_FOUND", path: str = "$.message"
+    ) -> Contract:
+        try:
+            contract = self._with.contracts.get(contract_id)
+        except NotFound as error:
+            raise Fault(code, "there is no such contract with you", path) from error
+        if contract.peer_id != request.message.peer_id:
+            raise Fault(code, "there is no such contract with you", path)
+        return contract
+
+    def _drafted(self, request: Request, known: Contract | None, items: Sequence[Item], buyer: str) -> Contract:
+        """A draft with what was quoted just now."""
+        now, (starts, ends) = self._with.clock.now(), span_of(items)
+        draft = known or Contract(
+            contract_id=str(uuid.uuid4()),
+            side=Side.PROVIDER,
+            product=items[0].product,
+            transaction_id=request.context.transaction_id,
+            peer_id=request.message.peer_id,
+            peer_uri=request.context.bap_uri or "",
+            state=ContractState.DRAFT,
+            starts=starts,
+            ends=ends,
+            created_at=now,
+            updated_at=now,
+        )
+        draft = replace(draft, product=items[0].product, document={**draft.document, "buyer": buyer})
+        return self._written(draft, items)
+
+    def _written(self, contract: Contract, items: Sequence[Item]) -> Contract:
+        """A contract with its items and its wire form as they are now."""
+        now, (starts, ends) = self._with.clock.now(), span_of(items)
+        valid_until = contract.held_until or now + self._with.terms.hold
+        standing = Standing(contract.contract_id, contract.state, contract.document["buyer"], valid_until)
+        wire = self._with.paper.contract(items, self._with.sites(), standing)
+        told = {"items": write_items(items), "wire": wire, "valid_until": format_utc(valid_until)}
+        document = {**contract.document, **told}
+        return replace(contract, starts=starts, ends=ends, updated_at=now, document=document)
+
+    def _renewed(self, contract: Contract) -> tuple[Item, ...]:
+        """What was quoted, at the plan in force now; :class:`Fault` where it became dearer or less."""
+        return self._with.stock.renewed(read_items(contract))
+
+    def _active(self, contract: Contract, items: Sequence[Item], seq: int, message_id: str) -> Contract:
+        document = {**contract.document, "confirmed_by": message_id}
+        active = replace(contract, state=ContractState.ACTIVE, held_until=None, log_seq=seq, document=document)
+        return self._written(active, items)
+
+    def _put_in_force(self, work: Work, contract: Contract, seq: int, message_id: str | None) -> None:
+        work.save(self._active(contract, read_items(contract), seq, message_id or ""))
+        self._settle_holds(work, contract.contract_id, seq)
+
+    @staticmethod
+    def _settle_holds(work: Work, contract_id: str, seq: int) -> None:
+        work.settle_bookings(contract_id, "confirmed", seq)
+        work.settle_reductions(contract_id, Hold.COMMITTED)
+
+    def _require_few_drafts(self, work: Work, contract: Contract) -> None:
+        held = work.drafts_held_by(contract.peer_id)
+        if held > self._with.terms.open_drafts:
+            raise Fault(
+                "POL_NP_CAPACITY_EXCEEDED",
+                f"{held - 1} drafts of yours hold capacity; confirm or cancel one first, or wait until one lapses",
+            )
+
+
+def _lessened(before: Sequence[Item], asked: Sequence[Any]) -> tuple[Item, ...]:
+    """The items with less in some half-hours; :class:`Fault` where more is asked for, or something else."""
+    wanted = {(f"{one.product.value}.{one.site_id}", one.starts, len(one.kw)): one.kw for one in asked}
+    items = []
+    for item in before:
+        kw = wanted.pop((item.resource_id, item.starts, len(item.lines)), None)
+        if kw is None:
+            raise Fault("BIZ_INVALID_UPDATE_TARGET", f"{item.resource_id} was confirmed for other half-hours")
+        if any(new > line.kw for new, line in zip(kw, item.lines, strict=True)):
+            raise Fault("BIZ_UPDATE_INCONSISTENT", "more than was confirmed is a contract of its own: select it")
+        lines = tuple(replace(line, kw=new) for new, line in zip(kw, item.lines, strict=True))
+        items.append(replace(item, lines=lines))
+    if wanted:
+        raise Fault("BIZ_INVALID_UPDATE_TARGET", "the contract is not about that resource")
+    return tuple(items)
+
+
+def _powers(items: Sequence[Item]) -> dict[tuple[str, datetime], float]:
+    """What is promised by site and half-hour."""
+    return {(item.site_id, line.starts): float(line.kw) for item in items for line in item.lines}
+
+
+def _require_range(told: Mapping[str, Any], path: str) -> None:
+    """A rating within its own bounds."""
+    figures = [told.get(name) for name in ("min", "value", "max")]
+    numbers = [each for each in figures if isinstance(each, int | float) and not isinstance(each, bool)]
+    if len(numbers) != 3 or not numbers[0] <= numbers[1] <= numbers[2]:
+        raise Fault("BIZ_INVALID_RATING_VALUE", "min, value and max are numbers in that order", path)
