@@ -378,6 +378,25 @@ def test_point_21_pages_in_any_order_and_twice_are_one_whole() -> None:
     assert code_of(lambda: assemble([*pages, read_measured(broken, asked, "$")]))[0].startswith("SCH_")
 
 
+def test_point_21_a_cleared_bid_settles_at_the_clearing_price() -> None:
+    need = _need()
+    wire = demand_flex.bid_series(need, [[(D("0.1"), D(30)), (D("0.3"), D(60))], [(D("0.1"), D(10))]])
+    assert code_of(lambda: demand_flex.cleared(demand_flex.read_series(wire, need.grid, "$"), need, "$"))[0] == (
+        "SCH_REQUIRED_FIELD_MISSING"
+    )
+    for name, unit, told in (("CAPACITY_CLEARED", "KW", (60, 10)), ("CLEARING_PRICE", "GBP_PER_KWH", (0.4, 0.2))):
+        wire["payloadDescriptors"].append(
+            {"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": name, "units": unit, "insertedBy": "buyer"}
+        )
+        for row, value in zip(wire["intervals"], told, strict=True):
+            row["payloads"].append({"type": name, "values": [value]})
+    need.offer["offerAttributes"]["inputs"][0]["inputs"]["penaltyRate"] = 0.5
+    asked, promised = demand_flex.cleared(demand_flex.read_series(wire, need.grid, "$"), need, "$")
+    settled = settle(intervals_of(asked, promised, [reading(START, [100, 100], [40, 96])]), need.currency)
+    assert [(row.pay, row.penalty) for row in settled.rows] == [(D(12), 0), (D("0.4"), D("1.5"))]
+    assert settled.total == D("10.90")
+
+
 def test_point_21_nothing_is_sought_where_the_price_asks_for_more_to_be_drawn() -> None:
     need = _need()
     assert need.sought_kw == (150, 0)
@@ -424,7 +443,7 @@ def test_point_22_simulated_prices_and_what_is_not_for_sale_are_labelled() -> No
     assert kinds == [["none"] + ["forecast"] * 5, ["simulated"] * 6]
     first = read_compute_window(window["resources"][0]["resourceAttributes"], "$").shown.grid
     assert first.figures("CAPACITY_AVAILABLE")[0] == 0
-    assert min(first.figures("CAPACITY_AVAILABLE")[1:]) > 0  # type: ignore[type-var]
+    assert all(figure for figure in first.figures("CAPACITY_AVAILABLE")[1:])
 
 
 # 25
@@ -518,10 +537,12 @@ def test_point_25_hostile_expressions_are_refused_at_once(expression: Any) -> No
 
 @given(expression=st.text("$@.*[]()?!&|<>='\"\\ a0-", max_size=60))
 def test_point_25_whatever_is_asked_is_answered_or_refused(expression: str) -> None:
+    codes = []
     try:
         by(f"$.catalogs[*]{expression}")
     except Fault as fault:
-        assert fault.code == "SCH_INVALID_JSONPATH"  # noqa: PT017
+        codes.append(fault.code)
+    assert codes in ([], ["SCH_INVALID_JSONPATH"])
 
 
 ISLAND = {"type": "Polygon", "coordinates": [[[-8, 49], [2, 49], [2, 60], [-8, 60], [-8, 49]]]}

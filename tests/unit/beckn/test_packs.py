@@ -6,14 +6,18 @@ import copy
 import json
 import time
 import uuid
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from beckn.catalogue import catalogues
+from beckn.filters import select
 from beckn.packs import demand_flex
 from beckn.packs.compute_window import read_compute_window
 from beckn.packs.contracts import (
@@ -26,7 +30,7 @@ from beckn.packs.contracts import (
     performance,
     settlement,
 )
-from beckn.packs.performance import Measured
+from beckn.packs.performance import Measured, read_measured
 from beckn.packs.schemas import documents
 from beckn.packs.settlement import Interval, revenue_flows, settle
 from beckn.packs.turn_down import read_turn_down
@@ -207,6 +211,66 @@ def test_windows_come_back_as_they_were_written() -> None:
         "8x H100",
         None,
     ]
+
+
+junk = st.sampled_from([None, True, 0, -1, 1e308, "", "x", [], [[]], {}, {"@type": "x"}, ["x"], [None], 10**30])
+Wire = dict[str, Any]
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(found for name, each in parts for found in _places(each, (*path, name)))]
+
+
+def _needed() -> Wire:
+    need = _need()
+    return json.loads(json.dumps({"resources": [need.resource], "offers": [need.offer]}))
+
+
+MEASURED = Measured("e", "5of10", {"m": reading(START, [9, 9], [1, 1])})
+READERS: dict[str, tuple[Wire, Callable[[Any], object]]] = {
+    "window": (WINDOW["resources"][0]["resourceAttributes"], lambda a: read_compute_window(a, "$")),
+    "down": (DOWN["resources"][0]["resourceAttributes"], lambda a: read_turn_down(a, "$")),
+    "needs": (_needed(), lambda a: demand_flex.read_needs(a, "$")),
+    "measured": (next(MEASURED.pages(1, "c")).wire(), lambda a: read_measured(a, _need().grid, "$")),
+    "series": (
+        demand_flex.offered_series(_need().grid, [D(1), D(2)]),
+        lambda a: demand_flex.read_series(a, _need().grid, "$"),
+    ),
+    "roles": (own_contract()["contractAttributes"], lambda a: demand_flex.read_roles(a, "$")),
+    "flows": (own_contract()["contractAttributes"], lambda a: demand_flex.read_flows(a, "$")),
+    "intent": (
+        {
+            "textSearch": "x",
+            "filters": {"type": "jsonpath", "expression": "$[?@.id]"},
+            "spatial": [{"op": "S_WITHIN", "targets": ["$.x"], "geometry": {"type": "Polygon", "bbox": [1, 2, 3, 4]}}],
+        },
+        lambda a: select(a, [WINDOW]),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_put_in_any_place_is_read_or_refused(kind: str, data: st.DataObject) -> None:
+    whole, read = READERS[kind]
+    broken = json.loads(json.dumps(whole))
+    place = data.draw(st.sampled_from(_places(broken)))
+    at: Any = broken
+    for part in place[:-1]:
+        at = at[part]
+    value = data.draw(junk)
+    if place:
+        at[place[-1]] = value
+    else:
+        broken = value
+    codes = []
+    try:
+        read(broken)
+    except Fault as fault:
+        codes.append(fault.code)
+    assert all(code.startswith("SCH_") for code in codes)
 
 
 def test_flows_that_do_not_sum_to_nothing_are_refused() -> None:
