@@ -480,6 +480,11 @@ ALL = ["compute-window.london", "compute-window.berlin", "turn-down.london", "tu
         ("$.catalogs[*] ? (@.resources.resourceAttributes.region == 'DE' && @.id <> 'x')", ALL),
         ("$.catalogs[*] ? (@.resources[*].nothing != 'x')", []),
         ("$[?@.id == @.resourceAttributes]", []),
+        ("$[?@.resourceAttributes.carbon.kinds == @.resourceAttributes.carbon.kinds]", []),
+        ("$[?@.resourceAttributes.carbon.kinds[*] == @.resourceAttributes.priceKinds[*]]", [ALL[0], ALL[2]]),
+        ("$[?@.resourceAttributes.intervals[1].id == true]", []),
+        ("$[?@.resourceAttributes.intervals[*].id == 0.0 && @.descriptor.name > 'Compute']", ALL),
+        ("$[?@.resourceAttributes.hardware == null || @.resourceAttributes.hardware == '8x H100']", ALL[:1]),
         ("$.elsewhere[*]", []),
     ],
 )
