@@ -72,26 +72,30 @@ def read_needs(catalog: Any, path: str) -> tuple[list[Need], list[Fault]]:
     found = mapping(catalog, path)
     resources = {
         text(mapping(each, f"{path}.resources[{i}]"), "id", f"{path}.resources[{i}]"): (i, each)
-        for i, each in enumerate(found.get("resources") or ())
+        for i, each in enumerate(_several(found, "resources", path))
     }
     needs: list[Need] = []
     faults: list[Fault] = []
-    for k, each in enumerate(found.get("offers") or ()):
+    for k, each in enumerate(_several(found, "offers", path)):
         here = f"{path}.offers[{k}]"
         attributes = mapping(each, here).get("offerAttributes")
         if not isinstance(attributes, Mapping) or attributes.get("@type") != "DemandFlexBuyOffer":
             continue
-        for resource_id in each.get("resourceIds") or ():
+        for resource_id in _several(each, "resourceIds", here):
             try:
+                if not isinstance(resource_id, str) or resource_id not in resources:
+                    where = at(here, "resourceIds")
+                    raise Fault("SCH_ATTRIBUTE_PACK_INVALID", "the catalog has no such resource", where)
                 i, resource = resources[resource_id]
                 needs.append(read_need(resource, each, f"{path}.resources[{i}]", here))
-            except (KeyError, TypeError):
-                faults.append(
-                    Fault("SCH_ATTRIBUTE_PACK_INVALID", "the catalog has no such resource", at(here, "resourceIds"))
-                )
             except Fault as fault:
                 faults.append(fault)
     return needs, faults
+
+
+def _several(found: Mapping[str, Any], name: str, path: str) -> list[Any]:
+    """A list that may be absent or empty."""
+    return [] if found.get(name) in (None, []) else listing(found, name, path)
 
 
 def read_need(resource: Any, offer: Any, resource_path: str, offer_path: str) -> Need:
@@ -141,10 +145,10 @@ def _policy(attributes: Mapping[str, Any], path: str) -> Policy:
 
 def _buyer(terms: Mapping[str, Any], path: str) -> tuple[str, Mapping[str, Any]]:
     """Who buys, and what it brings."""
-    for i, each in enumerate(listing(terms, "inputs", path, 10)):
-        here = f"{path}.inputs[{i}]"
-        role = mapping(each, here)
+    roles = [mapping(each, f"{path}.inputs[{i}]") for i, each in enumerate(listing(terms, "inputs", path, 10))]
+    for i, role in enumerate(roles):
         if role.get("role") == "buyer":
+            here = f"{path}.inputs[{i}]"
             return text(role, "participantId", here), inner(role, "inputs", here)
     raise Fault("SCH_REQUIRED_FIELD_MISSING", "no role is the buyer's", at(path, "inputs"))
 
@@ -222,6 +226,26 @@ def read_series(attributes: Any, terms: Grid, path: str) -> Grid:
     return grid
 
 
+def cleared(series: Grid, need: Need, path: str) -> tuple[Grid, Grid]:
+    """Terms and what is promised once a bid was cleared, as :func:`beckn.packs.settlement.intervals_of` takes them.
+
+    The price is the clearing price and the power what was cleared; the penalty is the buyer's flat ``penaltyRate`` per
+    kWh, 0 where it names none. :class:`Fault` while nothing is cleared.
+    """
+    require_columns(series, ("CAPACITY_CLEARED", "CLEARING_PRICE"), path)
+    _, inputs = _buyer(need.offer["offerAttributes"], path)
+    rate = number(inputs.get("penaltyRate", 0), f"{path}.penaltyRate")
+    if rate < 0:
+        raise Fault("SCH_INVALID_FORMAT", "penaltyRate is below 0", f"{path}.penaltyRate")
+    price = series.columns["CLEARING_PRICE"]
+    if price.units != f"{need.currency}_PER_KWH":
+        raise Fault("SCH_ATTRIBUTE_PACK_INVALID", f"the prices are not in {need.currency}", path)
+    penalty = Column.of(price.units, [rate] * len(series))
+    terms = Grid(series.start, {"PRICE": price, "SHORTFALL_PENALTY": penalty})
+    power = Column.of("KW", series.figures("CAPACITY_CLEARED"))
+    return terms, Grid(series.start, {"CAPACITY_OFFERED": power})
+
+
 def read_roles(attributes: Any, path: str) -> dict[str, str | None]:
     """Who is who by the ``contractAttributes``; None where a role is not taken yet."""
     roles: dict[str, str | None] = {}
@@ -238,11 +262,13 @@ def read_roles(attributes: Any, path: str) -> dict[str, str | None]:
 def read_flows(attributes: Any, path: str) -> dict[str, Decimal]:
     """What flows to each role by the ``contractAttributes``; :class:`Fault` where it does not sum to 0."""
     flows: dict[str, Decimal] = {}
+    currencies = set()
     for i, each in enumerate(listing(mapping(attributes, path), "revenueFlows", path, 10)):
         here = f"{path}.revenueFlows[{i}]"
         flow = mapping(each, here)
         name = text(flow, "role", here)
         flows[name] = flows.get(name, _ZERO) + number(member(flow, "value", here), at(here, "value"))
-    if sum(flows.values()):
-        raise Fault("SCH_ATTRIBUTE_PACK_INVALID", "the flows do not sum to 0", at(path, "revenueFlows"))
+        currencies.add(text(flow, "currency", here))
+    if sum(flows.values()) or len(currencies) > 1:
+        raise Fault("SCH_ATTRIBUTE_PACK_INVALID", "the flows do not sum to 0 in one currency", at(path, "revenueFlows"))
     return flows

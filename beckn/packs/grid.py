@@ -264,7 +264,7 @@ def _declared(name: str, descriptor: Mapping[str, Any], kind: str, path: str) ->
         known = "a currency PER_KWH" if name in _PRICES else " or ".join(_UNITS[name])
         raise Fault("SCH_INVALID_FORMAT", f"{name} is in {known}, not in {units[:40]}", at(path, "units"))
     cardinality = descriptor.get("cardinality", Cardinality.PER_INTERVAL.value)
-    if cardinality not in set(Cardinality):
+    if not isinstance(cardinality, str) or cardinality not in set(Cardinality):
         raise Fault("SCH_INVALID_ENUM", "cardinality is PER_INTERVAL or PER_EVENT", at(path, "cardinality"))
     role = text(descriptor, "insertedBy", path) if descriptor.get("insertedBy") is not None else None
     reading = None
