@@ -18,11 +18,16 @@ from typing import Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
 
+from agents.flexibility.agent import Flexibility, Sources
+from agents.flexibility.alert import CourseOfAction
+from agents.flexibility.firm import Firm, Wanted
+from agents.flexibility.movable import MovableLoad
 from agents.job.arrivals import ExpectedLoad
 from agents.quotes.quote import Quote, quote
 from agents.sharing import TenantShare
 from agents.site.dispatch import Dispatcher
 from agents.site.underway import DispatchReport
+from agents.sold import Sold
 from agents.standing import StandingPlan, Waiting, waiting
 from agents.tick import LEAST_HORIZON, Parties, Terms, Tick
 from core.clock import SystemClock
@@ -83,6 +88,17 @@ class NegotiationLoop:
         self._lease = lease
         self._period = timedelta(seconds=tick_seconds)
         self._tick = Tick(parties, terms, self.plan_lock)
+        self._flexibility = Flexibility(
+            Sources(
+                in_force=self._tick,
+                plan_lock=self.plan_lock,
+                plan_start=self._plan_start,
+                open_jobs=lambda: frozenset(job.job_id for job in parties.jobs.open_jobs()),
+                sold=Sold(parties.bookings, parties.reductions),
+                solver=parties.solver,
+                seed=terms.seed,
+            )
+        )
         self._one_at_a_time = threading.Lock()
         self._again = threading.Event()
         self._scheduler: BackgroundScheduler | None = None
@@ -203,6 +219,18 @@ class NegotiationLoop:
             )
         sites = self._with.jobs.allowed_sites(job, book.sites)
         return quote(job, sites, book, self._with.clock.now(), self._plan_start(), deadlines)
+
+    def movable(self) -> MovableLoad | None:
+        """What load of the plan in force may be moved away; None where nothing is planned here."""
+        return self._flexibility.movable()
+
+    def firm(self, wanted: Sequence[Wanted]) -> Firm:
+        """What it costs to move load away, certified; :class:`Unavailable` where nothing is planned here."""
+        return self._flexibility.firm(wanted)
+
+    def answer_alert(self, site_id: str, starts: Sequence[datetime], needed_kw: float) -> CourseOfAction:
+        """What to do about an alert; :class:`Unavailable` where nothing is planned here."""
+        return self._flexibility.answer_alert(site_id, starts, needed_kw)
 
     def _plan_start(self) -> datetime:
         """The first slot that a plan begun now can still decide: twice the time of the last tick must be left."""

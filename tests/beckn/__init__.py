@@ -1,0 +1,1 @@
+"""Tests of the trade over Beckn, by the points of its checklist."""
