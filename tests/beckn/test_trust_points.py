@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -203,6 +204,9 @@ def test_point_09_a_key_that_expires_while_it_is_kept_is_refused(world: World) -
     world.require(signer())
     world.later(30)
     assert code_of(world.require, signer()) == "AUT_KEY_EXPIRED_OR_REVOKED"
+    world.fake.put(record())
+    world.later(5)
+    world.require(signer())
 
 
 def test_point_09_a_revocation_is_seen_when_the_key_is_old_and_when_it_does_not_fit(world: World) -> None:
@@ -319,7 +323,7 @@ def test_point_14_a_name_that_changes_its_address_gains_nothing() -> None:
     assert (len(asked), reached) == (2, [])
 
 
-def test_point_14_an_answer_sends_us_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_point_14_an_answer_sends_us_nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     reached: list[str] = []
 
     def peer(environ: Any, start: Any) -> Any:
@@ -331,10 +335,12 @@ def test_point_14_an_answer_sends_us_nowhere_else(monkeypatch: pytest.MonkeyPatc
     with serving(peer) as port, guarded_session(Addresses(True), time.monotonic) as session:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         monkeypatch.setenv("NO_PROXY", "")
-        for _ in range(2):
-            answer = session.post(f"http://127.0.0.1:{port}/x", data=b"{}")
+        (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine\n")
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        for proxies in ({}, {"http": "http://127.0.0.1:9"}):
+            answer = session.post(f"http://127.0.0.1:{port}/x", data=b"{}", proxies=proxies)
             assert answer.status_code == 307
-            assert "Cookie" not in answer.request.headers
+            assert not {"Cookie", "Authorization"} & answer.request.headers.keys()
     assert reached == ["/x", "/x"]
 
 

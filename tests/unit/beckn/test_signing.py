@@ -157,7 +157,7 @@ def test_a_key_id_is_of_a_subscriber_or_the_path_of_a_record() -> None:
     ["a/b|ed25519", "a/b/c/d|ed25519", "a/b/c", "a/b/c|rsa", "a/b/c|d|ed25519", "a//c|ed25519", "../b/c|ed25519", ""],
 )
 def test_a_key_id_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="keyId|no name"):
+    with pytest.raises(ValueError, match=r"keyId|no name"):
         KeyId.parse(text)
 
 
