@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from beckn.trust.development import FILE, NOTICE, development_registry
 from core.clock import Clock
 from core.errors import InputError
 from core.settings import LOOPBACK, Settings
@@ -14,6 +13,8 @@ from core.settings import LOOPBACK, Settings
 def serve_registry(arguments: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     """Serve until stopped; :class:`InputError` for any address but loopback."""
     from werkzeug.serving import make_server
+
+    from beckn.trust.development import FILE, NOTICE, development_registry
 
     if arguments.host not in LOOPBACK:
         raise InputError(

@@ -164,7 +164,6 @@ def public(address: Address) -> bool:
         address.is_global
         and not address.is_multicast
         and not address.is_reserved
-        and not address.is_link_local
         and not any(address in each for each in _NEVER)
     )
 

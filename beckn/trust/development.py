@@ -166,6 +166,7 @@ def development_registry(file: Path, clock: Clock) -> Flask:
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
+    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost", "[::1]"]  # a page must not reach it by a name of its own
     book = Book(file)
     _add_lookups(app, book)
 

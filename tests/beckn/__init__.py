@@ -1,1 +1,1 @@
-"""Tests of the trade over Beckn, by the points of its checklist."""
+"""Trade over Beckn: the points of its checklist, each a test by its number."""

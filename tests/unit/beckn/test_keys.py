@@ -36,6 +36,14 @@ def test_the_first_key_signs_and_later_ones_wait_until_they_are_put_to_use(ring:
     signer.sign(b"body", NOW).require(b"body", public, NOW)
 
 
+def test_the_settings_say_how_a_key_is_told_and_the_digest_is_called(ring: KeyRing) -> None:
+    key = ring.make(NOW)
+    signer = ring.signer(NAME, "BLAKE2b-512", "record", "acmenet.org/charge-net")
+    assert str(signer.key_id) == f"acmenet.org/charge-net/{key.unique_key_id}|ed25519"
+    signed = signer.sign(b"body", NOW)
+    signed.require(b"body", base64.b64decode(key.signing_public_key), NOW, label="BLAKE2b-512")
+
+
 def test_the_file_is_its_owners_alone_and_public_halves_tell_nothing(ring: KeyRing) -> None:
     key = ring.make(NOW)
     assert stat.S_IMODE(ring.path.stat().st_mode) == 0o600

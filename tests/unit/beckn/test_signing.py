@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beckn.signing import FOUR_LINES, BadSignature, KeyId, Signature, Signer, digest, signing_string
+from beckn.signing import DIGEST_LABELS, FOUR_LINES, BadSignature, KeyId, Signature, Signer, digest, signing_string
 
 NOW = datetime(2026, 4, 1, 8, 30, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -126,6 +127,38 @@ def test_a_header_that_is_none_is_refused_with_its_code(header: str | None, code
 def test_parameters_may_stand_in_any_order_with_spaces() -> None:
     parts = GOOD.removeprefix("Signature ").split(",")
     assert Signature.parse("Signature " + " , ".join(reversed(parts))) == Signature.parse(GOOD)
+
+
+@pytest.mark.parametrize("label", DIGEST_LABELS)
+def test_the_name_of_the_digest_is_signed_and_either_is_understood(label: str) -> None:
+    signed = replace(SIGNER, label=label).sign(BODY, NOW)
+    assert f"digest: {label}=" in signing_string(BODY, 1, 2, label=label)
+    signed.require(BODY, PUBLIC, NOW)
+    signed.require(BODY, PUBLIC, NOW, label=label)
+    other = next(each for each in DIGEST_LABELS if each != label)
+    with pytest.raises(BadSignature, match="over these bytes"):
+        signed.require(BODY, PUBLIC, NOW, label=other)
+
+
+def test_a_key_id_is_of_a_subscriber_or_the_path_of_a_record() -> None:
+    plain = KeyId("flex.example.org", "key-1")
+    assert plain.written("subscriber", "acmenet.org/charge-net") == plain
+    for network, written in (
+        (None, "flex.example.org/subscribers.beckn.one/key-1|ed25519"),
+        ("acmenet", "flex.example.org/subscribers.beckn.one/key-1|ed25519"),
+        ("acmenet.org/charge-net", "acmenet.org/charge-net/key-1|ed25519"),
+    ):
+        assert str(plain.written("record", network)) == written
+        assert KeyId.parse(written) == plain.written("record", network)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a/b|ed25519", "a/b/c/d|ed25519", "a/b/c", "a/b/c|rsa", "a/b/c|d|ed25519", "a//c|ed25519", "../b/c|ed25519", ""],
+)
+def test_a_key_id_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"keyId|no name"):
+        KeyId.parse(text)
 
 
 @given(st.text(max_size=80))
