@@ -7,11 +7,11 @@ as there is of it, however much is owed in all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -23,6 +23,7 @@ from store.tables import outbox
 
 LOCK = "outbox"
 _CHUNK = 500
+_T = TypeVar("_T")
 
 
 class DeliveryState(StrEnum):
@@ -32,6 +33,20 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     """its time was over, or the peer refused it for good"""
+
+
+_PENDING = outbox.c.state == DeliveryState.PENDING.value
+_SETTLE = (
+    sa.update(outbox)
+    .where(outbox.c.number == sa.bindparam("of"), _PENDING)
+    .values(
+        state=sa.bindparam("to_state"),
+        attempts=sa.bindparam("to_attempts"),
+        reason=sa.bindparam("to_reason"),
+        next_at=sa.bindparam("to_next"),
+        ended_at=sa.bindparam("to_end"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +92,8 @@ class OutboxRepository:
 
         :param streams: passed over, because one of their messages is under way. :param peers: passed over likewise.
         """
-        query = _pending().where(outbox.c.next_at <= now).order_by(outbox.c.next_at, outbox.c.number).limit(limit)
+        waiting = sa.select(outbox).where(_PENDING, outbox.c.next_at <= now)
+        query = waiting.order_by(outbox.c.next_at, outbox.c.number).limit(limit)
         for column, passed in ((outbox.c.stream, streams), (outbox.c.peer_id, peers)):
             if passed:
                 query = query.where(column.not_in(passed))
@@ -86,9 +102,7 @@ class OutboxRepository:
 
     def next_due(self, after: datetime) -> datetime | None:
         """The first instant after ``after`` at which something comes due."""
-        query = sa.select(outbox.c.next_at).where(
-            outbox.c.state == DeliveryState.PENDING.value, outbox.c.next_at > after
-        )
+        query = sa.select(outbox.c.next_at).where(_PENDING, outbox.c.next_at > after)
         with self._database.reading() as connection:
             return connection.execute(query.order_by(outbox.c.next_at).limit(1)).scalar()
 
@@ -103,10 +117,8 @@ class OutboxRepository:
             return
         with self._database.writing() as connection:
             hold_lock(connection, LOCK)
-            for outcome in outcomes:
-                _keep(connection, outcome)
-            ended = [outcome.number for outcome in outcomes]
-            _order(connection, _streams(connection, outbox.c.number.in_(ended)), now)
+            if outcomes:
+                _keep(connection, outcomes, now)
             if begun:
                 count = {"attempts": outbox.c.attempts + 1}
                 connection.execute(sa.update(outbox).where(outbox.c.number.in_(begun)).values(count))
@@ -138,7 +150,12 @@ class OutboxRepository:
                     "ended_at": None,
                 }
                 connection.execute(sa.update(outbox).where(outbox.c.number == row.number).values(again))
-            _order(connection, {row.stream for row in found}, now)
+            for part in _parts(sorted({row.stream for row in found})):
+                heads = _promote(connection, part, now)
+                behind = sa.and_(
+                    outbox.c.stream.in_(part), outbox.c.number.not_in(heads), outbox.c.next_at.is_not(None)
+                )
+                connection.execute(sa.update(outbox).where(_PENDING, behind).values(next_at=None))
             return [row.number for row in found]
 
     def get(self, number: int) -> Delivery:
@@ -160,7 +177,7 @@ class OutboxRepository:
     def owed(self) -> Owed:
         """How much there is, by state, and since when."""
         counting = sa.select(outbox.c.state, sa.func.count()).group_by(outbox.c.state)
-        first = sa.select(sa.func.min(outbox.c.created_at)).where(outbox.c.state == DeliveryState.PENDING.value)
+        first = sa.select(sa.func.min(outbox.c.created_at)).where(_PENDING)
         with self._database.reading() as connection:
             found = {DeliveryState(state): int(count) for state, count in connection.execute(counting)}
             oldest = connection.execute(first).scalar()
@@ -170,44 +187,48 @@ class OutboxRepository:
 def add(connection: Connection, delivery: Delivery) -> None:
     """Owe a message: due at once where nothing of its stream is pending, else when that has ended."""
     hold_lock(connection, LOCK)
-    ahead = sa.select(outbox.c.number).where(
-        outbox.c.stream == delivery.stream, outbox.c.state == DeliveryState.PENDING.value
-    )
+    ahead = sa.select(outbox.c.number).where(outbox.c.stream == delivery.stream, _PENDING)
     waits = connection.execute(ahead.limit(1)).first() is not None
     due = replace(delivery, next_at=None if waits else delivery.next_at or delivery.created_at)
     connection.execute(sa.insert(outbox).values({k: v for k, v in asdict(due).items() if k != "number"}))
 
 
-def _pending() -> sa.Select[Any]:
-    return sa.select(outbox).where(outbox.c.state == DeliveryState.PENDING.value)
+def _keep(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Write outcomes of attempts to what was pending until now, and let their streams go on."""
+    values = [
+        {
+            "of": outcome.number,
+            "to_state": outcome.state.value,
+            "to_attempts": outcome.attempts,
+            "to_reason": outcome.reason,
+            "to_next": outcome.at if outcome.state is DeliveryState.PENDING else None,
+            "to_end": None if outcome.state is DeliveryState.PENDING else outcome.at,
+        }
+        for outcome in outcomes
+    ]
+    connection.execute(_SETTLE, values)
+    for part in _parts([outcome.number for outcome in outcomes]):
+        streams = connection.execute(sa.select(outbox.c.stream).where(outbox.c.number.in_(part)).distinct()).scalars()
+        heads = _promote(connection, list(streams), now)
+        postponed = {each.number for each in outcomes if each.state is DeliveryState.PENDING} & set(part)
+        if behind := postponed - heads:
+            connection.execute(sa.update(outbox).where(_PENDING, outbox.c.number.in_(behind)).values(next_at=None))
 
 
-def _keep(connection: Connection, outcome: Outcome) -> None:
-    """Write the outcome of an attempt to what was pending until now."""
-    values: dict[str, Any] = {"state": outcome.state.value, "attempts": outcome.attempts, "reason": outcome.reason}
-    if outcome.state is DeliveryState.PENDING:
-        values |= {"next_at": outcome.at}
-    else:
-        values |= {"next_at": None, "ended_at": outcome.at}
-    still = sa.and_(outbox.c.number == outcome.number, outbox.c.state == DeliveryState.PENDING.value)
-    connection.execute(sa.update(outbox).where(still).values(values))
+def _promote(connection: Connection, streams: Sequence[str], now: datetime) -> set[int]:
+    """The heads of streams: each comes due at ``now``, unless it has its time already."""
+    first = sa.select(sa.func.min(outbox.c.number)).where(_PENDING, outbox.c.stream.in_(streams))
+    heads = set(connection.execute(first.group_by(outbox.c.stream)).scalars())
+    if heads:
+        timeless = sa.and_(outbox.c.number.in_(heads), outbox.c.next_at.is_(None))
+        connection.execute(sa.update(outbox).where(timeless).values(next_at=now))
+    return heads
 
 
-def _streams(connection: Connection, condition: sa.ColumnElement[bool]) -> set[str]:
-    return set(connection.execute(sa.select(outbox.c.stream).where(condition)).scalars())
-
-
-def _order(connection: Connection, streams: Iterable[str], now: datetime) -> None:
-    """In each stream, the head comes due, at ``now`` unless it has its time already, and nothing else does."""
-    for stream in sorted(streams):
-        waiting = sa.and_(outbox.c.stream == stream, outbox.c.state == DeliveryState.PENDING.value)
-        first = connection.execute(sa.select(sa.func.min(outbox.c.number)).where(waiting)).scalar()
-        if first is None:
-            continue
-        behind = sa.and_(waiting, outbox.c.number > first, outbox.c.next_at.is_not(None))
-        connection.execute(sa.update(outbox).where(behind).values(next_at=None))
-        head = sa.and_(outbox.c.number == first, outbox.c.next_at.is_(None))
-        connection.execute(sa.update(outbox).where(head).values(next_at=now))
+def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """In parts that fit a statement."""
+    for at in range(0, len(items), _CHUNK):
+        yield items[at : at + _CHUNK]
 
 
 def _dead(connection: Connection, numbers: Collection[int] | None) -> list[Row[Any]]:
@@ -217,8 +238,8 @@ def _dead(connection: Connection, numbers: Collection[int] | None) -> list[Row[A
         return list(connection.execute(query.where(outbox.c.state == DeliveryState.DEAD.value)))
     found: list[Row[Any]] = []
     wanted = sorted(set(numbers))
-    for at in range(0, len(wanted), _CHUNK):
-        found += connection.execute(query.where(outbox.c.number.in_(wanted[at : at + _CHUNK])))
+    for part in _parts(wanted):
+        found += connection.execute(query.where(outbox.c.number.in_(part)))
     if missing := set(wanted) - {row.number for row in found}:
         raise NotFound(f"nothing with number {min(missing)} was ever owed")
     for row in found:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 from hypothesis import given
@@ -176,7 +177,6 @@ def test_versions_below_2_are_acknowledged_as_they_know_it() -> None:
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["beckn-v2.0.0-rc3-2026-05-27.yaml", "beckn-v2.0.0-2026-07-08.yaml"])
 def test_what_is_written_keeps_to_the_published_schemas(shared_data: Path, name: str) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     document = yaml.safe_load((shared_data.parent / "beckn" / "schemas" / name).read_text())
     written = {
         "Ack": ack(ID, "flat"),
@@ -185,8 +185,8 @@ def test_what_is_written_keeps_to_the_published_schemas(shared_data: Path, name:
     }
     for schema, each in written.items():
         rule = {"$ref": f"#/components/schemas/{schema}", "components": document["components"]}
-        jsonschema.Draft202012Validator(rule).validate(json.loads(each.body))
+        validator = jsonschema_rs.Draft202012Validator(rule, validate_formats=True)
+        validator.validate(json.loads(each.body))
         broken = json.loads(each.body)
         broken["message"]["status"] = "PERHAPS"
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.Draft202012Validator(rule).validate(broken)
+        assert not validator.is_valid(broken)
