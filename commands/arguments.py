@@ -147,7 +147,7 @@ def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_beckn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Commands for a participant of a Beckn network."""
-    beckn = commands.add_parser("beckn", help="keys of a Beckn participant; sign and check messages")
+    beckn = commands.add_parser("beckn", help="keys of a Beckn participant; messages that are owed")
     actions = beckn.add_subparsers(dest="action", required=True, metavar="ACTION")
     keys = actions.add_parser("keys", help="show the public keys, as a registry wants them")
     change = keys.add_mutually_exclusive_group()
@@ -162,6 +162,12 @@ def _add_beckn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     verify = actions.add_parser("verify", parents=[answered], help="check the header of a message that was received")
     verify.add_argument("--header", required=True, help="value of its Authorization or Signature header")
     verify.add_argument("--key", required=True, help="the sender's signing_public_key in the registry")
+    outbox = actions.add_parser("outbox", help="list the messages that are owed to peers")
+    outbox.add_argument("--dead", action="store_true", help="those that were given up instead")
+    outbox.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    replay = actions.add_parser("replay", help="owe dead letters again")
+    replay.add_argument("numbers", nargs="*", type=_natural, metavar="NUMBER", help="as beckn outbox --dead shows them")
+    replay.add_argument("--all", action="store_true", help="every dead letter")
 
 
 def _add_signals(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

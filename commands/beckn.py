@@ -12,6 +12,7 @@ from pathlib import Path
 
 from beckn.keys import FILE, KeyRing, PublicKey
 from beckn.signing import BadSignature, KeyId, Signature
+from commands.outbox import outbox, replay
 from core.clock import Clock
 from core.errors import InputError
 from core.settings import Settings
@@ -100,4 +101,6 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Settings, Clock], int]] = {
     "keys": keys,
     "sign": sign,
     "verify": verify,
+    "outbox": outbox,
+    "replay": replay,
 }
