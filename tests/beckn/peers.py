@@ -1,105 +1,172 @@
-"""Machines that others play: a registry that says what a test wants, a participant with keys; all on loopback."""
+"""A peer on loopback that answers as it is told, and remembers what came."""
 
 from __future__ import annotations
 
-import base64
 import json
-import ssl
+import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from werkzeug import Request, Response
-from werkzeug.serving import WSGIRequestHandler, make_server
 
-from beckn.signing import SUBSCRIBERS, KeyId, Signer
+from beckn.signing import KeyId, Signer
+from beckn.transport import Transport
+from core.clock import Clock, SystemClock
+from core.trade import Delivery
+from store.database import Database
+from store.outbox import add
 
-NOW = datetime(2026, 4, 1, 8, 30, tzinfo=UTC)
-NETWORK = "acmenet.org/charge-net"
-NAME = "bap.example.org"
-KEY = "key-1"
-URL = "https://bap.example.org/beckn"
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+SIGNER = Signer(KeyId("flex.example.org", "key-1"), KEY)
 
 
-class _Silent(WSGIRequestHandler):
-    def log(self, *_: Any) -> None:
-        """Nothing."""
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A message that arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def message_id(self) -> str:
+        return str(json.loads(self.body)["context"]["messageId"])
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """An answer: ``raw`` bytes instead of HTTP; ``held`` until the event is set, or cut off without a word."""
+
+    status: int = 200
+    body: bytes | None = None
+    kind: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    held: threading.Event | None = None
+    cut: bool = False
+
+
+def acked(message_id: str) -> bytes:
+    return json.dumps({"message": {"status": "ACK", "messageId": message_id}}).encode()
+
+
+def nacked(message_id: str, code: str, text: str = "no") -> bytes:
+    error = {"code": code, "message": text}
+    return json.dumps({"message": {"status": "NACK", "messageId": message_id, "error": error}}).encode()
+
+
+class Peer(ThreadingHTTPServer):
+    daemon_threads = False
+
+    def __init__(self, answer: Callable[[Came, int], Say]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
+        self.came: list[Came] = []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/beckn"
+
+    def ids(self) -> list[str]:
+        with self.lock:
+            return [came.message_id for came in self.came]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Senders that hang up are part of the tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Peer
+    timeout = 5
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        came = Came(self.path, dict(self.headers), body)
+        with self.server.lock:
+            times = sum(each.body == body for each in self.server.came)
+            self.server.came.append(came)
+        say = self.server.answer(came, times)
+        self.close_connection = True
+        if say.held is not None:
+            say.held.wait(10)
+        if say.cut:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        elif say.raw is not None:
+            self.wfile.write(say.raw)
+        else:
+            self._write(say, acked(came.message_id) if say.body is None else say.body)
+
+    def _write(self, say: Say, body: bytes) -> None:
+        self.send_response(say.status)
+        for name, value in {"Content-Type": say.kind, "Connection": "close", **say.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Not on the console."""
 
 
 @contextmanager
-def serving(app: Any, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Serve a WSGI application in a thread; its port."""
-    server = make_server(host, 0, app, threaded=True, request_handler=_Silent, ssl_context=tls)
-    server.block_on_close = True
-    server.daemon_threads = False
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def peer_saying(answer: Callable[[Came, int], Say]) -> Iterator[Peer]:
+    """A peer that answers ``answer(what came, how often it came before)``."""
+    with Peer(answer) as peer:
+        thread = threading.Thread(target=peer.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield peer
+        finally:
+            peer.shutdown()
+            thread.join()
 
 
-def private(seed: int) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+@contextmanager
+def transport(
+    clock: Clock | None = None, timeouts_s: tuple[float, float] = (2.0, 2.0), **more: Any
+) -> Iterator[Transport]:
+    with requests.Session() as session:
+        session.trust_env = False
+        yield Transport(
+            session,
+            lambda: SIGNER,
+            more.get("check_answer"),
+            clock or SystemClock(),
+            more.get("on_signed"),
+            timeouts_s,
+        )
 
 
-def public(seed: int) -> bytes:
-    return private(seed).public_key().public_bytes_raw()
-
-
-def signer(seed: int = 1, name: str = NAME, key: str = KEY, **changes: Any) -> Signer:
-    return Signer(KeyId(name, key), private(seed), **changes)
-
-
-def record(seed: int = 1, name: str = NAME, **changes: Any) -> dict[str, Any]:
-    """What a registry tells of a key, changed at the level of the record or within ``details``."""
-    details = {
-        "subscriber_id": name,
-        "url": URL,
-        "signing_public_key": base64.b64encode(public(seed)).decode(),
-        **changes.pop("details", {}),
+def a_delivery(url: str, **changes: Any) -> Delivery:
+    message_id = changes.pop("message_id", str(uuid.uuid4()))
+    now = changes.pop("created_at", datetime.now(UTC))
+    transaction_id = str(uuid.uuid4())
+    context = {"action": "on_confirm", "messageId": message_id, "transactionId": transaction_id}
+    facts: dict[str, Any] = {
+        "action": "on_confirm",
+        "message_id": message_id,
+        "transaction_id": transaction_id,
+        "peer_id": "grid.example.org",
+        "url": f"{url}/on_confirm",
+        "stream": transaction_id,
+        "body": json.dumps({"context": context, "message": {"contract": {"price": 1.5}}}).encode(),
+        "created_at": now,
+        "expires_at": now + timedelta(seconds=60),
+        "request_signature": "c2lnbmF0dXJlIG9mIHRoZSByZXF1ZXN0",
     }
-    return {"details": details, "network_memberships": [NETWORK], "state": "live", **changes}
+    return Delivery(**facts | changes)
 
 
-Answer = Callable[[Request], Response]
-
-
-@dataclass
-class FakeRegistry:
-    """A registry whose records a test writes; ``before`` may answer in its place, or wait."""
-
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    before: Callable[[Request], Response | None] = lambda _: None
-    asked: list[str] = field(default_factory=list)
-
-    def put(self, found: dict[str, Any], name: str = NAME, key: str = KEY, registry: str = SUBSCRIBERS) -> None:
-        self.records[f"{name}/{registry}/{key}"] = found
-
-    def lookups(self) -> int:
-        return sum(path.startswith("/lookup/") for path in self.asked)
-
-    def __call__(self, environ: Any, start: Any) -> Any:
-        request = Request(environ)
-        self.asked.append(request.path)
-        return (self.before(request) or self._answer(request.path))(environ, start)
-
-    def _answer(self, path: str) -> Response:
-        kind, _, rest = path.lstrip("/").partition("/")
-        if kind == "lookup" and rest in self.records:
-            return told({"message": "ok", "data": self.records[rest]})
-        listed = [each for name, each in self.records.items() if name.startswith(f"{rest}/")]
-        if kind == "query" and listed:
-            return told({"message": "ok", "data": {"records": listed}})
-        return told({"message": "no such record"}, 404)
-
-
-def told(body: Any, status: int = 200, kind: str = "application/json") -> Response:
-    return Response(body if isinstance(body, bytes) else json.dumps(body), status, content_type=kind)
+def owe(database: Database, *deliveries: Delivery) -> None:
+    with database.writing() as connection:
+        for delivery in deliveries:
+            add(connection, delivery)

@@ -22,7 +22,7 @@ from beckn.trust.contexts import require_contexts
 from beckn.trust.registry import Registry
 from beckn.trust.verification import Verifier, challenge, require_caller
 from core.clock import ManualClock
-from tests.beckn.peers import KEY, NAME, NETWORK, NOW, URL, FakeRegistry, private, record, serving, signer, told
+from tests.beckn.registries import KEY, NAME, NETWORK, NOW, URL, FakeRegistry, private, record, serving, signer, told
 
 BODY = b'{"context": {"action":"select"}}'
 SECONDS = 300

@@ -24,7 +24,7 @@ from werkzeug import Request, Response
 from agents.energy.transport.wire import trusting
 from beckn.protocol.faults import Fault
 from beckn.trust.addresses import Addresses, embedded, guarded_session, near, public, same_endpoint, target_of
-from tests.beckn.peers import serving
+from tests.beckn.registries import serving
 
 HOST = "peer.example"
 

@@ -22,7 +22,7 @@ from beckn.trust.development import Book, Registration, development_registry
 from beckn.trust.registry import Registry
 from core.clock import ManualClock
 from core.errors import InputError
-from tests.beckn.peers import KEY, NAME, NETWORK, NOW, URL, public, serving
+from tests.beckn.registries import KEY, NAME, NETWORK, NOW, URL, public, serving
 from tests.conformance.project import ROOT
 
 

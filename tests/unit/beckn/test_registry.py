@@ -24,7 +24,7 @@ from beckn.trust.lookups import Lookups
 from beckn.trust.participants import Participant, participant_of
 from beckn.trust.registry import MOST_BYTES, Registry
 from core.clock import ManualClock
-from tests.beckn.peers import KEY, NAME, NETWORK, NOW, URL, FakeRegistry, public, record, serving, told
+from tests.beckn.registries import KEY, NAME, NETWORK, NOW, URL, FakeRegistry, public, record, serving, told
 
 SPKI = bytes.fromhex("302a300506032b6570032100")
 
