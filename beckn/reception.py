@@ -128,7 +128,7 @@ class Reception:
         signature, participant = self._guard.require_signed(arrival.header, arrival.raw, answered)
         self._guard.require_caller(participant, self._callers(context))
         require_structure(found, arrival.action)
-        self._guard.require_contexts(found)
+        self._guard.require_contexts(found, participant)
         peer = participant.subscriber_id
         wait_s = self._limits.by_peer.take(peer)
         if wait_s is not None:

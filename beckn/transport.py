@@ -19,6 +19,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from beckn.protocol.acknowledgement import Acknowledged, Malformed, Refused, read_acknowledgement
+from beckn.protocol.faults import Fault
 from beckn.signing import Signer
 from core.clock import Clock
 from core.trade import Delivery
@@ -102,6 +103,8 @@ class Transport:
                 body = _body(response)
         except _Unreadable as error:
             return Malformed(str(error))
+        except Fault as fault:
+            return Unreached(f"it may not be called: {fault}", sent=False)
         except requests.ConnectTimeout:
             return Unreached("no connection in time", sent=False)
         except (requests.Timeout, ReadTimeoutError):

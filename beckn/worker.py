@@ -38,13 +38,13 @@ class Worker:
         self._waiting: dict[str, deque[Message]] = {}
         self._ready: list[tuple[float, int, str]] = []
         self._failures: dict[int, int] = {}
+        self._taken: set[int] = set()
         self._threads: list[threading.Thread] = []
         self._ending = False
 
     def start(self) -> None:
         """Load what is owed, and begin."""
-        for message in self._messages.accepted(limit=1_000_000):
-            self.offer(message)
+        self.look()
         self._threads = [
             threading.Thread(target=self._run, name=f"beckn worker {number}", daemon=True) for number in range(THREADS)
         ]
@@ -52,16 +52,29 @@ class Worker:
             thread.start()
 
     def stop(self) -> None:
-        """End after the messages under way."""
+        """End after the messages under way; the rest is owed in the store."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+        with self._changed:
+            self._waiting.clear()
+            self._ready.clear()
+            self._taken.clear()
+            self._ending = False
+
+    def look(self) -> None:
+        """Take up what was accepted elsewhere: before a crash, or by another process."""
+        for message in self._messages.accepted():
+            self.offer(message)
 
     def offer(self, message: Message) -> None:
-        """Have a message worked off."""
+        """Have a message worked off, once."""
         with self._changed:
+            if message.number in self._taken:
+                return
+            self._taken.add(message.number)
             known = message.transaction_id in self._waiting
             self._waiting.setdefault(message.transaction_id, deque()).append(message)
             if not known:
@@ -113,7 +126,7 @@ class Worker:
         with self._changed:
             queue = self._waiting[message.transaction_id]
             if wait_s is None:
-                queue.popleft()
+                self._taken.discard(queue.popleft().number)
             if queue:
                 at = time.monotonic() + (wait_s or 0.0)
                 heappush(self._ready, (at, queue[0].number, message.transaction_id))

@@ -320,6 +320,12 @@ class Provider:
             raise Fault(code, "there is no such contract with you", path)
         return contract
 
+    def _require_valid(self, contract: Contract) -> None:
+        """Refuse a draft whose offer has lapsed."""
+        until = datetime.fromisoformat(contract.document["valid_until"])
+        if until <= self._with.clock.now():
+            raise Fault("BIZ_QUOTE_EXPIRED_OR_CHANGED", f"the offer lapsed at {format_utc(until)}: select again")
+
     def _drafted(self, request: Request, known: Contract | None, items: Sequence[Item], buyer: str) -> Contract:
         """A draft with what was quoted just now."""
         now, (starts, ends) = self._with.clock.now(), span_of(items)

@@ -233,7 +233,7 @@ class Stock:
         reductions = self._active_reductions(plan)
         bookings = self._bookings.active(plan.start, plan.start + SLOT * plan.slots)
         free = Headroom.of(plan, bookings, reductions, now).free_kw
-        soon = plan.start + SLOT * np.arange(plan.slots) < now + self._terms.notice
+        soon = np.arange(plan.slots) < (now + self._terms.notice - plan.start) / SLOT
         worth = plan.price + plan.prices_gbp_per_kw_slot / SLOT_HOURS
         known = movable is not None and movable.tick_id == plan.tick.tick_id
         moving = movable.movable_kw.copy() if known and movable is not None else np.zeros_like(free)

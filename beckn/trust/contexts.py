@@ -20,11 +20,11 @@ _BAG = re.compile(r".+Attributes")
 class _Allowed:
     """Where a context may be.
 
-    :param origins: scheme and host. :param own: our own base URL, without a last slash; None where there is none.
+    :param origins: scheme and host. :param bases: URLs without a last slash, below which they may be too.
     """
 
     origins: frozenset[str]
-    own: str | None
+    bases: tuple[str, ...]
 
     def require(self, found: Any, path: str) -> None:
         if not isinstance(found, str):
@@ -32,7 +32,7 @@ class _Allowed:
         read = _URL.fullmatch(found) if len(found) <= 2048 else None
         if read is None or {".", ".."} & set(read[2].split("/")):
             raise _refused(f"{found[:120]!r} is no plain https address", path)
-        if read[1] not in self.origins and not (self.own is not None and found.startswith(f"{self.own}/")):
+        if read[1] not in self.origins and not any(found.startswith(f"{base}/") for base in self.bases):
             raise _refused(f"{found[:120]!r} is on no host whose contexts are accepted", path)
 
 
@@ -48,14 +48,15 @@ class _Step:
 _Place = _Step | None
 
 
-def require_contexts(message: dict[str, Any], hosts: tuple[str, ...], own: str | None) -> None:
+def require_contexts(message: dict[str, Any], hosts: tuple[str, ...], bases: tuple[str, ...]) -> None:
     """Return if every ``@context`` of a message may be used, and every bag of attributes names one and its type.
 
-    :param hosts: whose contexts are accepted, over https. :param own: our own base URL, under which ours are.
+    :param hosts: whose contexts are accepted, over https. :param bases: URLs below which contexts are accepted too:
+        our own, and the one that the registry has of the sender.
     :raises Fault: ``SCH_INVALID_JSONLD_CONTEXT``, ``SCH_REQUIRED_FIELD_MISSING``; ``SCH_SCHEMA_VALIDATION_FAILED``
         where a message is too deep, or a bag is none. Each with the JSONPath of the first field at fault.
     """
-    allowed = _Allowed(frozenset(f"https://{host}" for host in hosts), own.rstrip("/") if own else None)
+    allowed = _Allowed(frozenset(f"https://{host}" for host in hosts), tuple(base.rstrip("/") for base in bases))
     for name, value, place in _fields(message):
         if name == "@context":
             _require_context(value, _path(place), allowed)

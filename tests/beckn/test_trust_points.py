@@ -369,8 +369,8 @@ def bag(context: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("context", [GOOD, f"{OWN}/schemas/x.jsonld", [GOOD, "https://schema.beckn.io/a"]])
 def test_point_27_contexts_of_known_hosts_and_our_own_are_taken(context: Any) -> None:
-    require_contexts(bag(context), HOSTS, OWN)
-    require_contexts({"context": {"schemaContext": context if isinstance(context, list) else [context]}}, HOSTS, OWN)
+    require_contexts(bag(context), HOSTS, (OWN,))
+    require_contexts({"context": {"schemaContext": context if isinstance(context, list) else [context]}}, HOSTS, (OWN,))
 
 
 LOOKALIKES = [
@@ -392,18 +392,18 @@ def test_point_27_lookalikes_are_refused_and_named(lookalike: str) -> None:
     path = "$.message.contract.commitments[0].commitmentAttributes['@context']"
     for context, where in ((lookalike, path), ([GOOD, lookalike], f"{path}[1]")):
         with pytest.raises(Fault) as refused:
-            require_contexts(bag(context), HOSTS, OWN)
+            require_contexts(bag(context), HOSTS, (OWN,))
         expected = "SCH_INVALID_JSONLD_CONTEXT" if context else "SCH_REQUIRED_FIELD_MISSING"
         assert (refused.value.code, refused.value.path) == (expected, where)
     with pytest.raises(Fault) as refused:
-        require_contexts({"context": {"schemaContext": [GOOD, lookalike]}}, HOSTS, OWN)
+        require_contexts({"context": {"schemaContext": [GOOD, lookalike]}}, HOSTS, (OWN,))
     assert (refused.value.code, refused.value.path) == ("SCH_INVALID_JSONLD_CONTEXT", "$.context.schemaContext[1]")
 
 
 @pytest.mark.parametrize("context", [{"@vocab": GOOD}, {"@import": GOOD}, [{"a": "b"}], 7, True, [[GOOD]]])
 def test_point_27_a_context_written_out_is_refused(context: Any) -> None:
-    assert code_of(require_contexts, bag(context), HOSTS, OWN) == "SCH_INVALID_JSONLD_CONTEXT"
-    assert code_of(require_contexts, {"message": {"@context": context}}, HOSTS, OWN) == "SCH_INVALID_JSONLD_CONTEXT"
+    assert code_of(require_contexts, bag(context), HOSTS, (OWN,)) == "SCH_INVALID_JSONLD_CONTEXT"
+    assert code_of(require_contexts, {"message": {"@context": context}}, HOSTS, (OWN,)) == "SCH_INVALID_JSONLD_CONTEXT"
 
 
 @pytest.mark.parametrize(
@@ -417,14 +417,14 @@ def test_point_27_attributes_say_what_they_are(name: str) -> None:
         del whole[missing]
         for found, where in ((whole, ""), ([whole], "[0]")):
             with pytest.raises(Fault) as refused:
-                require_contexts({"message": {field: found}}, HOSTS, None)
+                require_contexts({"message": {field: found}}, HOSTS, ())
             assert refused.value.code == "SCH_REQUIRED_FIELD_MISSING"
             assert refused.value.path == f"$.message.{field}{where}['{missing}']"
-    assert code_of(require_contexts, {"message": {field: "text"}}, HOSTS, None) == "SCH_SCHEMA_VALIDATION_FAILED"
+    assert code_of(require_contexts, {"message": {field: "text"}}, HOSTS, ()) == "SCH_SCHEMA_VALIDATION_FAILED"
 
 
 def test_point_27_a_message_of_many_levels_is_refused_by_its_depth_and_does_not_fell_the_reader() -> None:
     deep: Any = {}
     for _ in range(100_000):
         deep = [{"a": deep}]
-    assert code_of(require_contexts, {"message": deep}, HOSTS, None) == "SCH_SCHEMA_VALIDATION_FAILED"
+    assert code_of(require_contexts, {"message": deep}, HOSTS, ()) == "SCH_SCHEMA_VALIDATION_FAILED"

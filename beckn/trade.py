@@ -1,0 +1,203 @@
+"""The trade as the house runs it: what takes messages in, works them off, delivers answers and ends contracts.
+
+Only the process that leads works and delivers; any process takes messages in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from loguru import logger
+
+from audit.bodies.trade import MessageBody
+from audit.log import AuditLog
+from audit.record import Trace
+from beckn.catalogue import catalogues
+from beckn.identity import Identity
+from beckn.outbox import Deliverer
+from beckn.packs.contracts import Seller
+from beckn.packs.schemas import documents
+from beckn.protocol.acknowledgement import Acknowledged
+from beckn.protocol.actions import is_callback
+from beckn.provider.provider import Provider
+from beckn.provider.settling import Settling
+from beckn.provider.stock import Stock
+from beckn.publishing import Publishing
+from beckn.reception import Reception
+from beckn.worker import Worker
+from core.clock import Clock, SystemClock
+from core.errors import SlackwaterError
+from core.slots import SLOT
+from core.trade import Delivery, Message
+from store.messages import MessageRepository
+from store.trading import Trading
+
+SYSTEM = SystemClock()
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What works in the background.
+
+    :param leading: whether this process leads. :param callbacks: works off answers to our own requests.
+    :param consumer_tick: drives our own purchases.
+    """
+
+    worker: Worker
+    deliverer: Deliverer
+    provider: Provider
+    settling: Settling
+    publishing: Publishing | None
+    trading: Trading
+    leading: Callable[[], bool]
+    consumer_tick: Callable[[], None]
+
+
+class Trade:
+    """The participant.
+
+    :ivar reception: takes messages in.
+    """
+
+    def __init__(
+        self, own: Identity, name: str, reception: Reception, stock: Stock, workshop: Workshop, clock: Clock
+    ) -> None:
+        self.own = own
+        self.reception = reception
+        self._name = name
+        self._stock = stock
+        self._with = workshop
+        self._clock = clock
+        self._scheduler: BackgroundScheduler | None = None
+        self._running = False
+
+    @property
+    def owed(self) -> int:
+        """Messages that were acknowledged and not worked off yet."""
+        return self._with.worker.owed
+
+    def catalogues(self) -> list[dict[str, Any]]:
+        """What is for sale just now, on the wire; empty before the first plan."""
+        try:
+            shelf = self._stock.shelf()
+        except SlackwaterError as error:
+            logger.info("nothing is on the shelf: {}", error)
+            return []
+        seller = Seller(self.own.subscriber_id, self._name, self.own.url)
+        return catalogues(shelf, self.own.url, seller)
+
+    def documents(self) -> Mapping[str, Mapping[str, Any]]:
+        """JSON-LD contexts and JSON Schemas of our own packs, by their path below ``schemas/``."""
+        return {path.removeprefix("/schemas/"): told for path, told in documents(self.own.url).items()}
+
+    def start(self) -> None:
+        """Begin to work as soon as this process leads."""
+        scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
+        slot_s = self._clock.real_seconds(SLOT)
+        scheduler.add_job(self.look, "interval", seconds=LOOK_S, id="look", next_run_time=SYSTEM.now())
+        scheduler.add_job(self.advance, "interval", seconds=max(0.2, min(5.0, slot_s / 10)), id="advance")
+        scheduler.start()
+        self._scheduler = scheduler
+
+    def stop(self) -> None:
+        """End after what is under way."""
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
+        self._rest()
+
+    def look(self) -> None:
+        """Begin to work when this process leads, stop when it does not, and take up what others accepted."""
+        try:
+            leads = self._with.leading()
+            if leads and not self._running:
+                found = self._with.provider.recover()
+                if found:
+                    logger.info("{} contracts that the log had confirmed are in force again", found)
+                self._with.worker.start()
+                self._with.deliverer.start()
+                self._running = True
+            elif leads:
+                self._with.worker.look()
+            else:
+                self._rest()
+        except SlackwaterError as error:
+            logger.error("the trade waits: {}", error.diagnostics())
+
+    def advance(self) -> None:
+        """Give back what lapsed, settle what is over, publish what is new."""
+        if not self._running:
+            return
+        steps: list[Callable[[], object]] = [
+            lambda: self._with.trading.release_lapsed(self._clock.now()),
+            self._with.settling.advance,
+            self._with.consumer_tick,
+        ]
+        if self._with.publishing is not None:
+            steps.append(lambda: self._with.publishing and self._with.publishing.publish(self.catalogues()))
+        for step in steps:
+            try:
+                step()
+            except SlackwaterError as error:
+                logger.error("the trade waits: {}", error.diagnostics())
+            except Exception:  # noqa: BLE001,RUF100  one failure must not end the others
+                logger.exception("a step of the trade failed")
+        self._with.deliverer.wake()
+
+    def _rest(self) -> None:
+        if self._running:
+            self._running = False
+            self._with.worker.stop()
+            self._with.deliverer.stop()
+
+
+class Witness:
+    """Puts on the log what became of messages that were owed."""
+
+    def __init__(self, log: AuditLog, messages: MessageRepository) -> None:
+        self._log = log
+        self._messages = messages
+
+    def delivered(self, delivery: Delivery, answer: Acknowledged) -> None:
+        """A peer took a message."""
+        self._append(delivery, "delivered", answer.code, answer.remark)
+
+    def dead(self, delivery: Delivery) -> None:
+        """A message was given up."""
+        self._append(delivery, "dead", "NET_CALLBACK_FAILED", delivery.reason)
+
+    def signed(self, delivery: Delivery, header: str) -> None:
+        """An attempt begins: an answer may be bound to its signature."""
+        value = header.rpartition('signature="')[2].rstrip('"')
+        if not is_callback(delivery.action):
+            self._messages.signed(delivery.action, delivery.message_id, value)
+
+    def _append(self, delivery: Delivery, outcome: str, code: str | None, detail: str | None) -> None:
+        sent = self._messages.sent(delivery.action, delivery.message_id)
+        body = MessageBody(
+            direction="out",
+            action=delivery.action,
+            peer_id=delivery.peer_id,
+            sha256=hashlib.sha256(delivery.body).hexdigest(),
+            raw_bytes=len(delivery.body),
+            signature=sent.signature or None if sent is not None else None,
+            outcome="delivered" if outcome == "delivered" else "dead",
+            code=code,
+            detail=None if detail is None else detail[:300],
+        )
+        self._log.append("message", body, agent="beckn", trace=Trace(delivery.transaction_id, delivery.message_id))
+
+
+def dispatcher(provider: Provider, callbacks: Callable[[Message], None]) -> Callable[[Message], None]:
+    """Requests to the provider, answers to the consumer."""
+
+    def work(message: Message) -> None:
+        (callbacks if is_callback(message.action) else provider.work)(message)
+
+    return work
