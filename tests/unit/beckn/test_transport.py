@@ -149,7 +149,9 @@ def test_a_drip_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
             with line:
                 line.recv(65536)
                 line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
-                while not stop.wait(0.02):
+                for _ in range(200):
+                    if stop.wait(0.02):
+                        return
                     try:
                         line.sendall(b" ")
                     except OSError:
