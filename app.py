@@ -56,6 +56,7 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
     from audit.log import AuditLog
     from audit.publishing import Publisher
     from audit.record import Build
+    from beckn.build import Parts, build_trade
     from beckn.desk import FlexibilityDesk
     from commands.house import House
     from commands.keeping import keeping_of
@@ -100,6 +101,8 @@ def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site,
         loop=loop,
         desk=desk,
         advisor=build_advisor(settings),
+        trade=build_trade(Parts(settings, clock, store, log, parties.sites, parties.energy, loop)),
+        store=store,
     )
 
 

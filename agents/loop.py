@@ -174,6 +174,11 @@ class NegotiationLoop:
             self._bring_forward(DEBOUNCE_S)
         return record
 
+    @property
+    def leading(self) -> bool:
+        """Whether this process plans: where nothing runs in the background, whoever asks does."""
+        return self._leading or self._scheduler is None
+
     def status(self) -> LoopStatus:
         """What the loop is doing."""
         job = self._scheduler.get_job("tick") if self._scheduler is not None else None

@@ -31,7 +31,7 @@ from beckn.publishing import Publishing
 from beckn.reception import Reception
 from beckn.worker import Worker
 from core.clock import Clock, SystemClock
-from core.errors import SlackwaterError
+from core.errors import SlackwaterError, Unavailable
 from core.slots import SLOT
 from core.trade import Delivery, Message
 from store.messages import MessageRepository
@@ -65,12 +65,9 @@ class Trade:
     :ivar reception: takes messages in.
     """
 
-    def __init__(
-        self, own: Identity, name: str, reception: Reception, stock: Stock, workshop: Workshop, clock: Clock
-    ) -> None:
+    def __init__(self, own: Identity, reception: Reception, stock: Stock, workshop: Workshop, clock: Clock) -> None:
         self.own = own
         self.reception = reception
-        self._name = name
         self._stock = stock
         self._with = workshop
         self._clock = clock
@@ -84,13 +81,7 @@ class Trade:
 
     def catalogues(self) -> list[dict[str, Any]]:
         """What is for sale just now, on the wire; empty before the first plan."""
-        try:
-            shelf = self._stock.shelf()
-        except SlackwaterError as error:
-            logger.info("nothing is on the shelf: {}", error)
-            return []
-        seller = Seller(self.own.subscriber_id, self._name, self.own.url)
-        return catalogues(shelf, self.own.url, seller)
+        return on_sale(self._stock, self.own)
 
     def documents(self) -> Mapping[str, Mapping[str, Any]]:
         """JSON-LD contexts and JSON Schemas of our own packs, by their path below ``schemas/``."""
@@ -155,6 +146,16 @@ class Trade:
             self._running = False
             self._with.worker.stop()
             self._with.deliverer.stop()
+
+
+def on_sale(stock: Stock, own: Identity) -> list[dict[str, Any]]:
+    """What is for sale just now, on the wire; empty before the first plan."""
+    try:
+        shelf = stock.shelf()
+    except Unavailable as error:
+        logger.info("nothing is on the shelf: {}", error)
+        return []
+    return catalogues(shelf, own.url, Seller(own.subscriber_id, f"Slackwater at {own.subscriber_id}", own.url))
 
 
 class Witness:

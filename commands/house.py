@@ -15,12 +15,14 @@ from agents.solver import Solver
 from audit.log import AuditLog
 from audit.publishing import Publisher
 from beckn.desk import FlexibilityDesk
+from beckn.trade import Trade
 from core.clock import Clock
 from core.settings import Settings
 from core.site import Site
 from store.bookings import BookingRepository
 from store.database import Database
 from store.ledger import LedgerRepository
+from store.repositories import Repositories
 from store.scores import ScoreRepository
 from store.ticks import TickRepository
 from store.vintages import VintageRepository
@@ -48,9 +50,13 @@ class House:
     loop: NegotiationLoop
     desk: FlexibilityDesk
     advisor: Advisor
+    trade: Trade | None
+    store: Repositories
 
     def close(self) -> None:
         """Stop what runs and let go of files and connections."""
+        if self.trade is not None:
+            self.trade.stop()
         self.loop.stop()
         self.dispatcher.close()
         self.log.close()

@@ -44,6 +44,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no ty
     def load(self) -> Flask:
         app, self._house = self._build()
         self._house.loop.start()
+        if self._house.trade is not None:
+            self._house.trade.start()
         logger.info("Slackwater is at http://{}:{}", self._settings.host, self._settings.port)
         return app
 
@@ -59,6 +61,7 @@ def serve(settings: Settings, clock_of: Callable[[Settings], Clock], compose: Co
     def build() -> tuple[Flask, House]:
         from agents.site.profiles import load_sites
         from agents.solver import ProcessSolver
+        from store.outbox import OutboxRepository
         from web.application import create_app
         from web.services import Services
 
@@ -83,6 +86,10 @@ def serve(settings: Settings, clock_of: Callable[[Settings], Clock], compose: Co
             desk=house.desk,
             advisor=house.advisor,
             database=house.database,
+            trade=house.trade,
+            contracts=house.store.contracts,
+            messages=house.store.messages,
+            outbox=OutboxRepository(house.database),
             version=version,
         )
         return create_app(services), house

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_openapi3.blueprint import APIBlueprint
 
+from beckn.message_routes import message_routes
 from beckn.routes import beckn_api
 from web import access, pages, problems, security
 from web.api import (
@@ -41,6 +42,10 @@ def create_app(services: Services) -> DocumentedAPI:
     for blueprint in _blueprints(services):
         app.register_api(blueprint)
         csrf.exempt(blueprint)
+    if services.trade is not None:
+        messages = message_routes(services.trade.reception, services.trade.documents())
+        app.register_blueprint(messages)
+        csrf.exempt(messages)
     pages.register(app, services)
     return app
 

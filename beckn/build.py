@@ -1,0 +1,201 @@
+"""Builds the trade from the settings and the parts of the house."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from agents.energy.agent import EnergyAgent
+from agents.energy.transport.wire import trusting
+from agents.flexibility.actuals import Actuals
+from agents.site.agent import SiteAgent
+from audit.log import AuditLog
+from beckn.correspondence import Correspondence
+from beckn.identity import Identity, SellingTerms, identity_of, manner_of, terms_of
+from beckn.keys import FILE, KeyRing
+from beckn.outbox import Deliverer
+from beckn.provider.paper import Paper
+from beckn.provider.provider import Counter, Provider
+from beckn.provider.records import Records
+from beckn.provider.settling import Ledgers, Settling
+from beckn.provider.stock import Planner, Stock
+from beckn.publishing import Publishing
+from beckn.rates import RateLimit
+from beckn.reception import Books, Limits, Reception
+from beckn.signing import Signer
+from beckn.trade import Trade, Witness, Workshop, dispatcher, on_sale
+from beckn.transport import Transport
+from beckn.trust.addresses import Addresses, guarded_session
+from beckn.trust.guard import Guard
+from beckn.trust.registry import Registry
+from beckn.trust.verification import Verifier
+from beckn.worker import Worker
+from core.clock import Clock
+from core.series import Kind
+from core.settings import Settings
+from core.site import Site
+from core.trade import Message
+from store.outbox import OutboxRepository
+from store.repositories import Repositories
+
+
+class Loop(Planner, Protocol):
+    """The negotiation loop, as the trade sees it."""
+
+    def request_tick(self, trigger: str) -> None: ...
+
+    @property
+    def leading(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the house lends to the trade."""
+
+    settings: Settings
+    clock: Clock
+    store: Repositories
+    log: AuditLog
+    sites: SiteAgent
+    energy: EnergyAgent
+    loop: Loop
+
+
+def build_trade(parts: Parts) -> Trade | None:
+    """The trade; None where this server is in no network. Nothing is started."""
+    own = identity_of(parts.settings)
+    return None if own is None else _Builder(parts, own).trade()
+
+
+class _Builder:
+    """Joins the trade's parts."""
+
+    def __init__(self, parts: Parts, own: Identity) -> None:
+        self._parts, self._own = parts, own
+        settings, clock = parts.settings, parts.clock
+        self._terms: SellingTerms = terms_of(settings)
+        self._keys = KeyRing(settings.data_dir / FILE)
+        trusted = trusting(str(settings.ca_bundle)) if settings.ca_bundle is not None else None
+        addresses = Addresses(settings.beckn_private_addresses)
+        self._registry = Registry(
+            settings.beckn_registry_url,
+            settings.beckn_registry_seconds,
+            clock,
+            time.monotonic,
+            settings.beckn_network_id,
+            trusted,
+        )
+        verifier = Verifier(self._registry, clock, settings.beckn_network_id)
+        self._guard = Guard(verifier, addresses, settings.beckn_context_hosts, own.url)
+        self._session = guarded_session(addresses, time.monotonic, trusted)
+        self._correspondence = Correspondence(own, clock, self._terms.delivery)
+        self._records = Records(parts.log, self._terms.currency)
+        self._stock = Stock(parts.loop, parts.sites, parts.store.bookings, parts.store.reductions, clock, self._terms)
+        self._paper = Paper(own, self._terms.notice, self._terms.currency)
+
+    def trade(self) -> Trade:
+        """All of it."""
+        parts, store, clock = self._parts, self._parts.store, self._parts.clock
+        settings = parts.settings
+        witness = Witness(parts.log, store.messages)
+        transport = Transport(self._session, self._signer, self._guard.check_answer, clock, witness.signed)
+        deliverer = Deliverer(
+            OutboxRepository(store.database),
+            transport,
+            clock,
+            on_dead=witness.dead,
+            on_acknowledged=witness.delivered,
+        )
+        provider = Provider(
+            self._counter(),
+            on_owed=deliverer.wake,
+            on_traded=lambda: parts.loop.request_tick("booking"),
+        )
+        worker = Worker(
+            store.messages, dispatcher(provider, self._kept), lambda message, _error: provider.give_up(message)
+        )
+        reception = Reception(
+            self._own,
+            manner_of(settings),
+            self._guard,
+            self._signer,
+            Books(store.messages, store.contracts, parts.log),
+            clock,
+            Limits(RateLimit(settings.beckn_requests_per_second), RateLimit(settings.beckn_requests_per_second)),
+            worker.offer,
+        )
+        workshop = Workshop(
+            worker=worker,
+            deliverer=deliverer,
+            provider=provider,
+            settling=self._settling(),
+            publishing=self._publishing(),
+            trading=store.trading,
+            leading=lambda: parts.loop.leading,
+            consumer_tick=lambda: None,
+        )
+        return Trade(self._own, reception, self._stock, workshop, clock)
+
+    def _kept(self, message: Message) -> None:
+        with self._parts.store.trading.work() as work:
+            work.finish(message)
+
+    def _signer(self) -> Signer:
+        settings = self._parts.settings
+        return self._keys.signer(
+            self._own.subscriber_id,
+            settings.beckn_digest_label,
+            settings.beckn_key_id,
+            settings.beckn_network_id,
+        )
+
+    def _counter(self) -> Counter:
+        parts = self._parts
+
+        def lock() -> AbstractContextManager[bool]:
+            return parts.loop.plan_lock
+
+        return Counter(
+            stock=self._stock,
+            paper=self._paper,
+            contracts=parts.store.contracts,
+            trading=parts.store.trading,
+            correspondence=self._correspondence,
+            records=self._records,
+            clock=parts.clock,
+            terms=self._terms,
+            plan_lock=lock,
+            catalogues=partial(on_sale, self._stock, self._own),
+            sites=self._sites,
+        )
+
+    def _settling(self) -> Settling:
+        parts = self._parts
+        ledgers = Ledgers(
+            contracts=parts.store.contracts,
+            bookings=parts.store.bookings,
+            trading=parts.store.trading,
+            meters=Actuals(parts.clock, parts.store.ledger, parts.store.reductions, parts.sites),
+            carbon=self._carbon,
+            sites=self._sites,
+        )
+        return Settling(ledgers, self._paper, self._records, self._correspondence, parts.clock, self._terms.currency)
+
+    def _publishing(self) -> Publishing | None:
+        url = self._parts.settings.beckn_discovery_url
+        if url is None:
+            return None
+        return Publishing(self._own, url, self._correspondence, self._parts.store.trading, self._parts.clock)
+
+    def _sites(self) -> Mapping[str, Site]:
+        return {site.site_id: site for site in self._parts.sites.sites()}
+
+    def _carbon(self, site_id: str, start: datetime, slots: int) -> Sequence[tuple[float, Kind]]:
+        zone = self._parts.sites.get(site_id).zone
+        series = self._parts.energy.quote((zone,), start, slots).carbon[zone]
+        return [(float(value), Kind(int(kind))) for value, kind in zip(series.values, series.kinds, strict=True)]
