@@ -147,7 +147,7 @@ def _add_audit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_beckn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Commands for a participant of a Beckn network."""
-    beckn = commands.add_parser("beckn", help="keys of a Beckn participant; messages; a registry")
+    beckn = commands.add_parser("beckn", help="keys of a Beckn participant; messages, also those owed; a registry")
     actions = beckn.add_subparsers(dest="action", required=True, metavar="ACTION")
     keys = actions.add_parser("keys", help="show the public keys, as a registry wants them")
     change = keys.add_mutually_exclusive_group()
@@ -166,6 +166,12 @@ def _add_beckn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     registry.add_argument("--host", default="127.0.0.1", help="loopback address to serve at (default 127.0.0.1)")
     registry.add_argument("--port", type=_natural, default=8060, help="port to serve at (default 8060; 0: any)")
     registry.add_argument("--file", type=Path, help="file of registrations (default DATA_DIR/beckn-registry.json)")
+    outbox = actions.add_parser("outbox", help="list the messages that are owed to peers")
+    outbox.add_argument("--dead", action="store_true", help="those that were given up instead")
+    outbox.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    replay = actions.add_parser("replay", help="owe dead letters again")
+    replay.add_argument("numbers", nargs="*", type=_natural, metavar="NUMBER", help="as beckn outbox --dead shows them")
+    replay.add_argument("--all", action="store_true", help="every dead letter")
 
 
 def _add_signals(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
