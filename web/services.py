@@ -19,18 +19,25 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.settings import Settings
     from store.bookings import BookingRepository
+    from store.contracts import ContractRepository
     from store.database import Database
     from store.ledger import LedgerRepository
+    from store.messages import MessageRepository
+    from store.outbox import OutboxRepository
     from store.scores import ScoreRepository
     from store.ticks import TickRepository
     from store.vintages import VintageRepository
+    from web.pages.trade import Trade
 
 _KEY = "slackwater"
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a request may ask; nothing in ``web`` builds any of it."""
+    """Everything a request may ask; nothing in ``web`` builds any of it.
+
+    :param trade: None where this server is in no Beckn network.
+    """
 
     settings: Settings
     clock: Clock
@@ -49,6 +56,10 @@ class Services:
     version: str
     vintages: VintageRepository
     scores: ScoreRepository
+    contracts: ContractRepository
+    messages: MessageRepository
+    outbox: OutboxRepository
+    trade: Trade | None
 
 
 def install(app: Flask, services: Services) -> None:
