@@ -50,9 +50,7 @@ def machine_of(contract: Contract, now: datetime) -> Machine:
     here = _position(contract, now)
     line = tuple(Stop(name, what, by, _mark(i, here, cancelled=cancelled)) for i, (name, what, by) in enumerate(_LINE))
     ended = contract.state.terminal
-    way_out = Stop(
-        "CANCELLED", "nothing is owed any more", "cancel", "now" if cancelled else "never" if ended else "next"
-    )
+    way_out = Stop("CANCELLED", "it was called off", "cancel", "now" if cancelled else "never" if ended else "next")
     return Machine(line, way_out, _sentence(contract, here, now))
 
 

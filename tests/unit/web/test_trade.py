@@ -214,6 +214,20 @@ def test_half_hours_of_the_wire_stand_in_where_nothing_was_noted() -> None:
     assert found.sums.promised_kwh == Decimal("27.75")
 
 
+def test_the_kind_of_carbon_is_that_of_the_wire_where_the_contract_tells_it() -> None:
+    payloads = [{"type": "CARBON_INTENSITY", "values": [181]}]
+    carbon = {
+        "intervalPeriod": {"start": "2026-11-20T16:00:00Z"},
+        "kinds": ["estimate", "outturn"],
+        "intervals": [{"id": i, "payloads": payloads} for i in range(2)],
+    }
+    commitment = {"resources": [{"id": "r", "resourceAttributes": {"siteId": "london", "carbon": carbon}}]}
+    items = [{"site_id": "london", "lines": [line(i) for i in range(3)]}]
+    document = {"items": items, "wire": {"commitments": [commitment]}}
+    found = story_of(replace(contract(1, ContractState.ACTIVE), document=document))
+    assert [row.carbon_kind for row in found.half_hours] == ["estimate", "outturn", "forecast"]
+
+
 @pytest.mark.parametrize(
     ("state", "changes", "marks", "cancelled"),
     [
