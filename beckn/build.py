@@ -19,8 +19,9 @@ from beckn.correspondence import Correspondence
 from beckn.identity import Identity, SellingTerms, identity_of, manner_of, terms_of
 from beckn.keys import FILE, KeyRing
 from beckn.outbox import Deliverer
+from beckn.provider.counter import Counter
 from beckn.provider.paper import Paper
-from beckn.provider.provider import Counter, Provider
+from beckn.provider.provider import Provider
 from beckn.provider.records import Records
 from beckn.provider.settling import Ledgers, Settling
 from beckn.provider.stock import Planner, Stock
