@@ -112,9 +112,9 @@ class Reception:
             return self._overloaded(arrival, wait_s)
         found: Mapping[str, Any] = {}
         try:
+            found = read_body(raw)
             if action not in ACTIONS:
                 raise Fault("NET_NOT_IMPLEMENTED", f"there is no action {action[:60]!r}")
-            found = read_body(raw)
             return self._taken(arrival, found)
         except Fault as fault:
             return self._refused(arrival, found, fault)
@@ -180,7 +180,7 @@ class Reception:
         """Refuse what names somebody else as its receiver, and what was here before."""
         callback = is_callback(context.action)
         named = context.bap_id if callback and context.action != ON_PUBLISH else context.bpp_id
-        if named is not None and named != self._own.subscriber_id:
+        if context.action != PUBLISH and named is not None and named != self._own.subscriber_id:
             field = "bapId" if callback else "bppId"
             raise Fault("CTX_INVALID_FIELD", f"it is for {named[:80]!r}, not for us", f"$.context.{field}")
         if callback and self._manner.repeated_callbacks == "accept":
