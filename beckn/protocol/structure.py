@@ -110,13 +110,17 @@ class Offer(_Open):
     offer_attributes: Attributes | None = None
 
 
+class _Chosen(Offer):
+    resource_ids: list[Id]
+
+
 class Commitment(_Open):
     """One promise of a contract."""
 
     id: Id | None = None
     status: _CommitmentStatus
     resources: Annotated[list[Resource], Field(max_length=500)]
-    offer: Offer
+    offer: _Chosen
     commitment_attributes: Attributes | None = None
 
 

@@ -73,7 +73,7 @@ class Buyer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         signature = self.signer.sign(raw, self.clock.now())
         if isinstance(body, dict) and isinstance(body.get("context"), dict):
-            self.sent[str(body["context"].get("messageId"))] = signature
+            self.sent.setdefault(str(body["context"].get("messageId")), signature)
         shown = signature.header() if header is None else header or None
         reply = self.trade.reception.receive(action, raw, shown, address)
         self.market.check_answer(reply, shown)
@@ -252,7 +252,7 @@ class Market:
                 body = json.loads(came.body)
                 action = came.path.removeprefix("/beckn/")
                 assert action == body["context"]["action"]
-                assert message_faults(action, body) == []
+                assert (found := message_faults(action, body)) == [], (found, body)
                 signature = Signature.parse(came.headers["Authorization"])
                 asked = signatures.get(body["context"]["messageId"])
                 assert signature.answers is (asked is not None)

@@ -368,6 +368,12 @@ def test_point_06_a_request_is_not_an_error(buyer: Buyer, select: Body) -> None:
     assert refused(buyer, body)[:2] == (400, "SCH_REQUIRED_FIELD_MISSING")
 
 
+def test_point_06_an_offer_in_a_commitment_names_its_resources(buyer: Buyer, select: Body) -> None:
+    del select["message"]["contract"]["commitments"][0]["offer"]["resourceIds"]
+    path = "$.message.contract.commitments[0].offer.resourceIds"
+    assert refused(buyer, select) == (400, "SCH_REQUIRED_FIELD_MISSING", path)
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize(
     "name",
