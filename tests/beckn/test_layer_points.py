@@ -19,7 +19,7 @@ from beckn.protocol.structure import require_structure
 from beckn.reception import Reply
 from core.slots import format_utc
 from tests.beckn.market import SELLER, SELLER_URL, Buyer, Market, asking, market
-from tests.beckn.peers import Say, nacked
+from tests.beckn.peers import Say
 from tests.beckn.registries import signer
 from tests.waiting import eventually
 
@@ -401,9 +401,3 @@ def test_point_06_the_published_examples_are_messages(buyer: Buyer, shared_data:
         assert error_of(reply)["code"] == "CTX_TRANSACTION_ID_UNKNOWN", "it is about nothing of ours"
     else:
         assert reply.status == (202 if action == "catalog/publish" else 200), reply.body
-
-
-def test_point_13_a_refusal_is_written_as_peers_write_theirs(buyer: Buyer, select: Body) -> None:
-    in_context(bppId="another.example.org")(select)
-    told = json.loads(buyer.post("select", select).body)
-    assert set(told["message"]) == set(json.loads(nacked(OTHER, "X"))["message"])
