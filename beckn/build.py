@@ -20,8 +20,9 @@ from beckn.identity import Identity, SellingTerms, identity_of, manner_of, terms
 from beckn.keys import FILE, KeyRing
 from beckn.outbox import Deliverer
 from beckn.provider.alerts import Alerted, Alerts
+from beckn.provider.counter import Counter
 from beckn.provider.paper import Paper
-from beckn.provider.provider import Counter, Provider
+from beckn.provider.provider import Provider
 from beckn.provider.records import Records
 from beckn.provider.settling import Ledgers, Settling
 from beckn.provider.stock import Planner, Stock

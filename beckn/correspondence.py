@@ -14,7 +14,7 @@ from typing import Any
 from beckn.identity import Identity
 from beckn.protocol.actions import PUBLISH, callback_of
 from beckn.protocol.body import read_body, write_body
-from beckn.protocol.context import Context, read_context
+from beckn.protocol.context import Context, is_uuid, read_context
 from beckn.protocol.faults import Fault
 from core.clock import Clock
 from core.trade import Contract, Delivery, Message, Side
@@ -128,7 +128,7 @@ def echo(action: str, body: Mapping[str, Any]) -> dict[str, Any]:
         case "on_support":
             return {"support": asked["support"]}
         case _:
-            contract = asked["contract"]
+            contract = {name: told for name, told in asked["contract"].items() if name != "id" or is_uuid(told)}
             return {"contract": contract if contract.get("commitments") else {**contract, "commitments": [_NOTHING]}}
 
 

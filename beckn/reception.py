@@ -8,6 +8,7 @@ it is acknowledged, and its work is owed.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +20,7 @@ from audit.bodies.trade import MessageBody
 from audit.log import AuditLog
 from audit.record import Trace
 from beckn.identity import Identity, Manner
-from beckn.protocol.acknowledgement import Shape, Written, ack, nack, shape_of
+from beckn.protocol.acknowledgement import Shape, Written, ack, ack_without_callback, nack, shape_of
 from beckn.protocol.actions import ACTIONS, ON_PUBLISH, PUBLISH, is_callback, request_of
 from beckn.protocol.body import read_body
 from beckn.protocol.context import Context, message_id_of, read_context
@@ -34,6 +35,9 @@ from core.errors import Conflict, SlackwaterError
 from core.trade import Direction, Message
 from store.contracts import ContractRepository
 from store.messages import MessageRepository
+
+_LOCKS = 64
+"""how many messages may be recorded side by side; two with one id never are"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Reception:
         self._clock = clock
         self._limits = limits
         self._offer = offer
+        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
 
     def receive(self, action: str, raw: bytes, header: str | None, address: str) -> Reply:
         """Take a message to the path of ``action`` from ``address``, signed by ``header``; never raises."""
@@ -107,9 +112,9 @@ class Reception:
             return self._overloaded(arrival, wait_s)
         found: Mapping[str, Any] = {}
         try:
+            found = read_body(raw)
             if action not in ACTIONS:
                 raise Fault("NET_NOT_IMPLEMENTED", f"there is no action {action[:60]!r}")
-            found = read_body(raw)
             return self._taken(arrival, found)
         except Fault as fault:
             return self._refused(arrival, found, fault)
@@ -127,15 +132,17 @@ class Reception:
         answered = self._answered(context)
         signature, participant = self._guard.require_signed(arrival.header, arrival.raw, answered)
         self._guard.require_caller(participant, self._callers(context))
+        if not is_callback(arrival.action):
+            field = "bppUri" if arrival.action == PUBLISH else "bapUri"
+            self._guard.require_address(participant, context.sender_uri, f"$.context.{field}")
         require_structure(found, arrival.action)
         self._guard.require_contexts(found, participant)
         peer = participant.subscriber_id
         wait_s = self._limits.by_peer.take(peer)
         if wait_s is not None:
-            return self._overloaded(arrival, wait_s)
-        if not is_callback(arrival.action):
-            field = "bppUri" if arrival.action == PUBLISH else "bapUri"
-            self._guard.require_address(participant, context.sender_uri, f"$.context.{field}")
+            return self._overloaded(arrival, wait_s, found)
+        if arrival.action == PUBLISH:
+            return self._unserved(arrival, context, peer, found)
         message = Message(
             direction=Direction.IN,
             action=arrival.action,
@@ -148,22 +155,32 @@ class Reception:
             state="accepted",
             contract_id=_contract_id(found),
         )
-        if is_callback(arrival.action) and self._messages.known(message, repeatable=True):
-            return self._signed(arrival, ack(*self._words(found)[:2]))
-        self._record(arrival, context, peer, "accepted", None)
-        try:
-            number = self._messages.add(message, repeatable=is_callback(arrival.action))
-        except Conflict as error:
-            raise _duplicate() from error
+        with self._locks[hash((peer, message.message_id)) % _LOCKS]:
+            known = self._messages.known(message, repeatable=is_callback(arrival.action))
+            if known and is_callback(arrival.action):
+                return self._signed(arrival, ack(*self._words(found)[:2]))
+            if known:
+                raise _duplicate()
+            self._record(arrival, context, peer, "accepted", None)
+            try:
+                number = self._messages.add(message, repeatable=is_callback(arrival.action))
+            except Conflict as error:
+                raise _duplicate() from error
         reply = self._signed(arrival, ack(*self._words(found)[:2]))
         self._offer(replace(message, number=number))
         return reply
+
+    def _unserved(self, arrival: _Arrival, context: Context, peer: str, found: Mapping[str, Any]) -> Reply:
+        """The catalogue of another: nobody's is kept here, and no callback follows."""
+        fault = Fault("NET_NOT_IMPLEMENTED", "catalogues of others are not kept here: publish to a discovery service")
+        self._record(arrival, context, peer, "refused", fault)
+        return self._signed(arrival, ack_without_callback(fault, *self._words(found), self._manner.no_callback_status))
 
     def _require_for_us(self, context: Context) -> None:
         """Refuse what names somebody else as its receiver, and what was here before."""
         callback = is_callback(context.action)
         named = context.bap_id if callback and context.action != ON_PUBLISH else context.bpp_id
-        if named is not None and named != self._own.subscriber_id:
+        if context.action != PUBLISH and named is not None and named != self._own.subscriber_id:
             field = "bapId" if callback else "bppId"
             raise Fault("CTX_INVALID_FIELD", f"it is for {named[:80]!r}, not for us", f"$.context.{field}")
         if callback and self._manner.repeated_callbacks == "accept":
@@ -208,10 +225,10 @@ class Reception:
             return replace(reply, headers={**reply.headers, "WWW-Authenticate": challenge(self._own.subscriber_id)})
         return reply
 
-    def _overloaded(self, arrival: _Arrival, wait_s: int) -> Reply:
-        """Too many requests: no record, so that nobody can fill the log."""
+    def _overloaded(self, arrival: _Arrival, wait_s: int, found: Mapping[str, Any] | None = None) -> Reply:
+        """Too many requests: no record, so that nobody can fill the log; read only where ``found`` says what it is."""
         fault = Fault("NET_OVERLOADED", f"too many requests; try again in {wait_s} s")
-        reply = self._signed(arrival, nack(fault, None, self._manner.ack_body, self._manner.error_fields))
+        reply = self._signed(arrival, nack(fault, *self._words(found or {})))
         return replace(reply, headers={**reply.headers, "Retry-After": str(wait_s)})
 
     def _words(self, found: Mapping[str, Any]) -> tuple[str | None, Shape, Any]:

@@ -119,6 +119,9 @@ class Worker:
             except SlackwaterError as again:
                 logger.error("{} of {} waits: {}", message.action, message.peer_id, again.diagnostics())
                 return LONGEST_WAIT_S
+            except Exception:  # noqa: BLE001,RUF100  a message that cannot even be given up must not end the thread
+                logger.exception("{} of {} cannot be given up and waits", message.action, message.peer_id)
+                return LONGEST_WAIT_S
         self._failures.pop(message.number, None)
         return None
 

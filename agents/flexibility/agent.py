@@ -60,14 +60,15 @@ class Flexibility:
     def movable(self) -> MovableLoad | None:
         """What may be moved; None where nothing is planned.
 
-        Worked out once for each plan and each change in what has begun, is open or is sold.
+        Worked out once for each plan and each change in what has begun, is open or is sold. The plan's lock comes
+        first: who holds it may ask.
         """
+        found = self._present()
+        if found is None:
+            return None
+        present, standing = found
+        key = _key(present)
         with self._reading:
-            found = self._present()
-            if found is None:
-                return None
-            present, standing = found
-            key = _key(present)
             if self._known is None or self._known[0] != key:
                 self._known = key, MovableLoad.of(present, standing)
             return self._known[1]

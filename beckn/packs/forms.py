@@ -130,6 +130,7 @@ class SiteForm(GridForm):
     price_kinds: list[PriceKind]
     certificate: CertificateForm | None = None
     carbon: CarbonForm | None = None
+    carbon_outturn: CarbonForm | None = None
 
 
 class ComputeWindowForm(SiteForm):

@@ -64,6 +64,7 @@ class Shown:
     price_kinds: tuple[str, ...]
     certificate: Certificate | None = None
     carbon: Carbon | None = None
+    outturn: Carbon | None = None
 
     def wire(self, base: str) -> dict[str, Any]:
         """As it travels, without context and type."""
@@ -77,6 +78,8 @@ class Shown:
             told["certificate"] = certificate_wire(self.certificate)
         if self.carbon is not None:
             told["carbon"] = self.carbon.wire(base)
+        if self.outturn is not None:
+            told["carbonOutturn"] = self.outturn.wire(base)
         return told
 
 
@@ -94,11 +97,15 @@ def read_shown(form: SiteForm, attributes: Any, path: str, notice: timedelta) ->
         grid,
         tuple(form.price_kinds),
         None if form.certificate is None else _certificate(form.certificate),
-        None if form.carbon is None else _read_carbon(form.carbon, attributes["carbon"], at(path, "carbon"), grid),
+        _read_carbon(form.carbon, attributes, "carbon", path, grid),
+        _read_carbon(form.carbon_outturn, attributes, "carbonOutturn", path, grid),
     )
 
 
-def _read_carbon(form: CarbonForm, attributes: Any, path: str, terms: Grid) -> Carbon:
+def _read_carbon(form: CarbonForm | None, within: Any, name: str, where: str, terms: Grid) -> Carbon | None:
+    if form is None:
+        return None
+    attributes, path = within[name], at(where, name)
     if not form.context.endswith(context_of("", CARBON)):
         raise Fault("SCH_INVALID_JSONLD_CONTEXT", "it is not of the pack carbon", at(path, "@context"))
     grid = read_grid(attributes, path, CARBON_COLUMNS)

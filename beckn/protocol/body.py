@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ def read_body(raw: bytes) -> Mapping[str, Any]:
     if len(raw) > MOST_BYTES:
         raise Fault("SCH_INVALID_JSON", f"the body has more than {MOST_BYTES} bytes")
     try:
-        found = json.loads(raw, object_pairs_hook=_once, parse_constant=_refuse)
+        found = json.loads(raw, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:
@@ -45,6 +46,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    figure = float(text)
+    if not math.isfinite(figure):
+        raise ValueError(f"{text[:40]} is beyond every number here")
+    return figure
 
 
 def _require_shallow(found: Any) -> None:

@@ -141,6 +141,11 @@ def message_id_of(found: Any) -> str | None:
     return told.lower() if isinstance(told, str) and _UUID.fullmatch(told) else None
 
 
+def is_uuid(text: str) -> bool:
+    """Whether it is one as it is written, in either case of letters."""
+    return _UUID.fullmatch(text) is not None
+
+
 def read_instant(text: str) -> datetime:
     """An RFC 3339 date-time; :class:`ValueError` for anything else."""
     if _RFC3339.fullmatch(text) is None:

@@ -9,7 +9,7 @@ MOST_CAUSES = 3
 """links of a chain of errors"""
 _LONGEST = 500
 _STATUS_OF_LAYER: Mapping[str, int] = {"CTX": 400, "AUT": 401, "SCH": 400, "POL": 403, "BIZ": 400, "NET": 500}
-_STATUS: Mapping[str, int] = {"NET_OVERLOADED": 429}
+_STATUS: Mapping[str, int] = {"NET_OVERLOADED": 429, "NET_NOT_IMPLEMENTED": 400}
 LAYERS = ("CTX", "AUT", "SCH", "POL", "BIZ")
 """in the order in which messages are checked; the first fault ends it"""
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from beckn.protocol.actions import ON_PUBLISH, PUBLISH
+from beckn.protocol.actions import ON_PUBLISH, PUBLISH, is_callback
 from beckn.protocol.context import read_instant
 from beckn.protocol.faults import Fault
 
@@ -110,13 +110,17 @@ class Offer(_Open):
     offer_attributes: Attributes | None = None
 
 
+class _Chosen(Offer):
+    resource_ids: list[Id]
+
+
 class Commitment(_Open):
     """One promise of a contract."""
 
     id: Id | None = None
     status: _CommitmentStatus
     resources: Annotated[list[Resource], Field(max_length=500)]
-    offer: Offer
+    offer: _Chosen
     commitment_attributes: Attributes | None = None
 
 
@@ -314,7 +318,7 @@ def require_structure(body: Mapping[str, Any], action: str) -> None:
             at = "error"
             _AN_ERROR.validate_python(body["error"])
             at = "message"
-            if body.get("message") in (None, {}):
+            if is_callback(action) and body.get("message") in (None, {}):
                 return
         if "message" not in body:
             raise Fault("SCH_REQUIRED_FIELD_MISSING", "the body has no message", "$.message")

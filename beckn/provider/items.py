@@ -16,12 +16,21 @@ ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
+class Carbon:
+    """Intensity of a half-hour and the kind of that figure."""
+
+    g_per_kwh: Decimal
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One half-hour.
 
     :param kw: promised at the meter, 0 where the buyer wants nothing. :param price: :param penalty: per kWh.
     :param baseline_kw: of a turn-down, what jobs draw in the plan in force.
-    :param kinds: of the figures that the price rests on.
+    :param carbon_g_per_kwh: as quoted, of ``carbon_kind``. :param outturn: as known when the half-hour was settled.
+    :param kinds: of the figures that price and carbon rest on.
     """
 
     starts: datetime
@@ -30,6 +39,8 @@ class Line:
     penalty: Decimal
     baseline_kw: Decimal | None = None
     carbon_g_per_kwh: Decimal | None = None
+    carbon_kind: str | None = None
+    outturn: Carbon | None = None
     kinds: tuple[str, ...] = ()
 
     @property
@@ -78,6 +89,17 @@ class Item:
         return max(line.kw for line in self.lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Half-hours on end that a buyer asks for: ``kw`` at the meter for each from ``starts``."""
+
+    commitment_id: str
+    product: Product
+    site_id: str
+    starts: datetime
+    kw: tuple[Decimal, ...]
+
+
 def total_of(items: Sequence[Item]) -> Decimal:
     """What the buyer pays if all is delivered, to the penny."""
     return sum((line.amount for item in items for line in item.lines), ZERO).quantize(PENNY)
@@ -111,6 +133,8 @@ def write_items(items: Sequence[Item]) -> list[dict[str, Any]]:
                     "penalty": str(line.penalty),
                     "baseline_kw": None if line.baseline_kw is None else str(line.baseline_kw),
                     "carbon_g_per_kwh": None if line.carbon_g_per_kwh is None else str(line.carbon_g_per_kwh),
+                    "carbon_kind": line.carbon_kind,
+                    "outturn": None if line.outturn is None else [str(line.outturn.g_per_kwh), line.outturn.kind],
                     "kinds": list(line.kinds),
                 }
                 for line in item.lines
@@ -146,6 +170,8 @@ def _line(told: Mapping[str, Any]) -> Line:
         penalty=Decimal(told["penalty"]),
         baseline_kw=figure("baseline_kw"),
         carbon_g_per_kwh=figure("carbon_g_per_kwh"),
+        carbon_kind=told["carbon_kind"],
+        outturn=None if told["outturn"] is None else Carbon(Decimal(told["outturn"][0]), told["outturn"][1]),
         kinds=tuple(told["kinds"]),
     )
 

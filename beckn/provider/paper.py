@@ -32,8 +32,7 @@ from beckn.packs.settlement import Settlement, revenue_flows
 from beckn.packs.site import Carbon, Place, Shown
 from beckn.packs.turn_down import Baseline, TurnDown
 from beckn.protocol.faults import Fault
-from beckn.provider.items import ZERO, Item, total_of
-from beckn.provider.stock import Asked
+from beckn.provider.items import ZERO, Asked, Item, total_of
 from core.site import Site
 from core.trade import Contract, ContractState, Product
 
@@ -94,7 +93,7 @@ class Paper:
         grid = _terms(item)
         kinds = tuple(next((kind for kind in _PRICE_KINDS if kind in line.kinds), "none") for line in item.lines)
         place = Place(site.site_id, site.zone, site.country, site.latitude, site.longitude)
-        shown = Shown(place, self._notice, grid, kinds, None, _carbon(item))
+        shown = Shown(place, self._notice, grid, kinds, None, _carbon(item), _outturn(item))
         name = f"{_NAMES[item.product]}, {site.name}"
         own, base = self._own.subscriber_id, self._own.url
         template = contract_attributes(standing.buyer, own, self._policy())
@@ -128,12 +127,20 @@ def _terms(item: Item) -> Grid:
 
 def _carbon(item: Item) -> Carbon | None:
     """Carbon beside the terms; None where a half-hour has no figure."""
-    figures = [line.carbon_g_per_kwh for line in item.lines]
-    if any(figure is None for figure in figures):
+    return _intensity(item, [(line.carbon_g_per_kwh, line.carbon_kind) for line in item.lines])
+
+
+def _outturn(item: Item) -> Carbon | None:
+    """Carbon as it came to be known; None before the settlement."""
+    known = [line.outturn for line in item.lines]
+    return _intensity(item, [(None, None) if one is None else (one.g_per_kwh, one.kind) for one in known])
+
+
+def _intensity(item: Item, cells: Sequence[tuple[Decimal | None, str | None]]) -> Carbon | None:
+    if any(figure is None or kind is None for figure, kind in cells):
         return None
-    kinds = tuple(next((kind for kind in _PRICE_KINDS if kind in line.kinds), "forecast") for line in item.lines)
-    grid = Grid(item.starts, {"CARBON_INTENSITY": Column.of("G_PER_KWH", figures, "seller")})
-    return Carbon(grid, tuple(_CARBON_KINDS.get(kind, kind) for kind in kinds))
+    grid = Grid(item.starts, {"CARBON_INTENSITY": Column.of("G_PER_KWH", [figure for figure, _ in cells], "seller")})
+    return Carbon(grid, tuple(_CARBON_KINDS.get(str(kind), str(kind)) for _, kind in cells))
 
 
 def read_asked(wire: Mapping[str, Any], path: str = "$.message.contract") -> tuple[Asked, ...]:

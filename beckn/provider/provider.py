@@ -8,69 +8,28 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from beckn.correspondence import Correspondence, echo, reread
+from beckn.correspondence import echo, reread
 from beckn.filters import select
-from beckn.identity import SellingTerms
 from beckn.packs.alert import Alert, Answered, read_alert
 from beckn.packs.contracts import performance
-from beckn.protocol.context import Context
+from beckn.protocol.actions import is_callback
 from beckn.protocol.faults import Fault
-from beckn.provider.alerts import Alerts
+from beckn.provider.changes import lessened, powers, require_range
+from beckn.provider.counter import Counter, Request
 from beckn.provider.items import Item, notice_deadline, read_items, span_of, write_items
-from beckn.provider.paper import Paper, Standing, buyer_of, read_asked, require_agreed
-from beckn.provider.records import Records
-from beckn.provider.stock import Stock, reductions_of
-from core.clock import Clock
+from beckn.provider.paper import Standing, buyer_of, read_asked, require_agreed
+from beckn.provider.records import Event
+from beckn.provider.stock import reductions_of
 from core.errors import Conflict, NotFound, Unavailable
-from core.site import Site
 from core.slots import format_utc
 from core.trade import Contract, ContractState, Hold, Message, Side
-from store.contracts import ContractRepository
-from store.trading import Trading, Work
+from store.trading import Work
 
 Effect = Callable[[Work], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request that is being worked off."""
-
-    message: Message
-    context: Context
-    body: Mapping[str, Any]
-
-    @property
-    def asked(self) -> Mapping[str, Any]:
-        """Its message."""
-        told: Mapping[str, Any] = self.body["message"]
-        return told
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """What the provider works with.
-
-    :param plan_lock: under which capacity is held. :param catalogues: what is for sale, on the wire.
-    :param sites: the sites by id.
-    """
-
-    stock: Stock
-    paper: Paper
-    contracts: ContractRepository
-    trading: Trading
-    correspondence: Correspondence
-    records: Records
-    clock: Clock
-    terms: SellingTerms
-    plan_lock: Callable[[], AbstractContextManager[bool]]
-    catalogues: Callable[[], list[dict[str, Any]]]
-    sites: Callable[[], Mapping[str, Site]]
-    alerts: Alerts
 
 
 class Provider:
@@ -104,7 +63,8 @@ class Provider:
         context, body = reread(message)
         request = Request(message, context, body)
         try:
-            if context.ttl is not None and context.expires_at <= self._with.clock.now():
+            late = context.ttl is not None and context.expires_at <= self._with.clock.now()
+            if late and self._with.records.of_message(message) is None:
                 raise Fault("CTX_TTL_EXPIRED", "it was not worked off in its time; nothing was changed")
             self._handlers[message.action](request)
         except Fault as fault:
@@ -114,19 +74,33 @@ class Provider:
 
     def give_up(self, message: Message) -> None:
         """Owe the answer to a request that failed for a reason of ours."""
+        if is_callback(message.action):
+            with self._with.trading.work() as work:
+                work.finish(message, "NET_INTERNAL_ERROR")
+            return
         context, body = reread(message)
+        request = Request(message, context, body)
+        if message.action == "confirm":
+            self._take_back(request)
         fault = Fault("NET_INTERNAL_ERROR", "it failed here and was given up; nothing was changed")
-        self._end(Request(message, context, body), echo(message.action, body), fault=fault)
+        self._end(request, echo(message.action, body), fault=fault)
 
     def recover(self) -> int:
-        """Put in force what was confirmed on the log and not yet in the store; how many contracts."""
-        held = [c for c in self._with.contracts.in_states([ContractState.DRAFT]) if c.side is Side.PROVIDER]
+        """Put in force what was confirmed on the log and not yet in the store; how many contracts.
+
+        What held nothing before its confirmation is left to the confirmation's own message, which is worked off again.
+        """
+        drafts = [c for c in self._with.contracts.in_states([ContractState.DRAFT]) if c.side is Side.PROVIDER]
+        if not drafts:
+            return 0
+        confirmed = self._with.records.confirmed(min(contract.updated_at for contract in drafts))
         found = 0
-        for contract in held:
-            seq = self._with.records.confirmed(contract.contract_id)
-            if seq is not None:
+        for contract in drafts:
+            seq, message_id = confirmed.get(contract.contract_id, (None, ""))
+            if seq is not None and self._with.stock.keeps(contract):
                 with self._with.trading.work() as work:
-                    self._put_in_force(work, contract, seq, None)
+                    work.save(self._active(contract, read_items(contract), seq, message_id))
+                    self._settle_holds(work, contract.contract_id, seq)
                 found += 1
         return found
 
@@ -206,23 +180,47 @@ class Provider:
         if contract.state is not ContractState.DRAFT:
             raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
         require_agreed(request.asked["contract"], read_items(contract))
-        self._require_valid(contract)
+        seq = self._recorded(request, contract, "confirmed")
+        if seq is None:
+            self._require_valid(contract)
+        try:
+            self._book(request, contract, seq)
+        except Fault:
+            self._take_back(request)
+            raise
+        self._on_traded()
+
+    def _book(self, request: Request, contract: Contract, seq: int | None) -> None:
+        """Record a confirmation, unless it was as ``seq``, and put the contract in force."""
         held = contract.held_until is not None
         items = read_items(contract) if held else self._renewed(contract)
-        self._with.stock.require_notice(items)
+        if seq is None:
+            self._with.stock.require_notice(items)
         with self._with.plan_lock():
             effects: list[Effect] = []
             if not held:
                 bookings, reductions = self._with.stock.holds(items, contract.contract_id, None)
                 effects = [lambda work: work.hold_bookings(bookings), lambda work: work.hold_reductions(reductions)]
             contract = self._written(contract, items)
-            trace = request.context.transaction_id, request.context.message_id
-            seq = self._with.records.event("confirmed", contract, items, trace)
-            active = self._active(contract, items, seq, request.message.message_id)
+            number = seq if seq is not None else self._with.records.event("confirmed", contract, items, request.trace)
+            active = self._active(contract, items, number, request.message.message_id)
             answer = {"contract": active.document["wire"]}
-            effects += [lambda work: self._settle_holds(work, contract.contract_id, seq)]
+            effects += [lambda work: self._settle_holds(work, contract.contract_id, number)]
             self._end(request, answer, contract=active, effects=effects)
-        self._on_traded()
+
+    def _take_back(self, request: Request) -> None:
+        """Undo on the log a confirmation that was recorded there and cannot be put in force."""
+        contract = self._found(request)
+        if contract is None or contract.state is not ContractState.DRAFT:
+            return
+        if self._recorded(request, contract, "confirmed") is not None:
+            why = "the confirmation could not be put in force"
+            self._with.records.event("cancelled", contract, read_items(contract), request.trace, detail=why)
+
+    def _recorded(self, request: Request, contract: Contract, event: Event) -> int | None:
+        """The record of a step that was cut off after it was recorded."""
+        found = self._with.records.of_message(request.message, contract.contract_id)
+        return found[0] if found is not None and found[1] == event else None
 
     def _status(self, request: Request) -> None:
         contract = self._require(request)
@@ -246,17 +244,18 @@ class Provider:
             self._alerted(request, contract, alert)
             return
         before = read_items(contract)
-        items = _lessened(before, read_asked(request.asked["contract"]))
-        if notice_deadline(before, self._with.terms.notice) < self._with.clock.now():
+        items = lessened(before, read_asked(request.asked["contract"]))
+        recorded = self._recorded(request, contract, "updated") is not None
+        if not recorded and notice_deadline(before, self._with.terms.notice) < self._with.clock.now():
             raise Fault("POL_UPDATE_NOT_ALLOWED", "the notice deadline has passed")
         changed = self._written(contract, items)
         if request.context.tried:
             self._end(request, {"contract": changed.document["wire"]}, about=contract)
             return
-        trace = request.context.transaction_id, request.context.message_id
         with self._with.plan_lock():
-            self._with.records.event("updated", changed, items, trace)
-            effects: list[Effect] = [lambda work: work.lessen(changed.contract_id, _powers(items))]
+            if not recorded:
+                self._with.records.event("updated", changed, items, request.trace)
+            effects: list[Effect] = [lambda work: work.lessen(changed.contract_id, powers(items))]
             self._end(request, {"contract": changed.document["wire"]}, contract=changed, effects=effects)
         self._on_traded()
 
@@ -295,16 +294,17 @@ class Provider:
             raise Fault("BIZ_INVALID_STATE_TRANSITION", "the contract is complete")
         items = read_items(contract)
         confirmed = contract.state is ContractState.ACTIVE
-        if confirmed and notice_deadline(items, self._with.terms.notice) < self._with.clock.now():
+        recorded = self._recorded(request, contract, "cancelled") is not None
+        late = notice_deadline(items, self._with.terms.notice) < self._with.clock.now()
+        if confirmed and late and not recorded:
             raise Fault("POL_CANCELLATION_NOT_ALLOWED", "the notice deadline has passed")
         ended = self._written(replace(contract, state=ContractState.CANCELLED, held_until=None), items)
         if request.context.tried:
             self._end(request, {"contract": ended.document["wire"]}, about=contract)
             return
         with self._with.plan_lock():
-            if confirmed:
-                trace = request.context.transaction_id, request.context.message_id
-                self._with.records.event("cancelled", ended, items, trace)
+            if confirmed and not recorded:
+                self._with.records.event("cancelled", ended, items, request.trace)
             effects: list[Effect] = [lambda work: work.release(ended.contract_id)]
             self._end(request, {"contract": ended.document["wire"]}, contract=ended, effects=effects)
         self._on_traded()
@@ -314,7 +314,7 @@ class Provider:
         for number, rating in enumerate(ratings):
             path = f"$.message.ratingInputs[{number}]"
             self._owned(request, str(rating["target"].get("id")), "BIZ_RATING_TARGET_NOT_FOUND", f"{path}.target.id")
-            _require_range(rating["range"], f"{path}.range")
+            require_range(rating["range"], f"{path}.range")
         self._end(request, {"ratings": ratings})
 
     def _support(self, request: Request) -> None:
@@ -399,10 +399,6 @@ class Provider:
         active = replace(contract, state=ContractState.ACTIVE, held_until=None, log_seq=seq, document=document)
         return self._written(active, items)
 
-    def _put_in_force(self, work: Work, contract: Contract, seq: int, message_id: str | None) -> None:
-        work.save(self._active(contract, read_items(contract), seq, message_id or ""))
-        self._settle_holds(work, contract.contract_id, seq)
-
     @staticmethod
     def _settle_holds(work: Work, contract_id: str, seq: int) -> None:
         work.settle_bookings(contract_id, "confirmed", seq)
@@ -417,28 +413,6 @@ class Provider:
             )
 
 
-def _lessened(before: Sequence[Item], asked: Sequence[Any]) -> tuple[Item, ...]:
-    """The items with less in some half-hours; :class:`Fault` where more is asked for, or something else."""
-    wanted = {(f"{one.product.value}.{one.site_id}", one.starts, len(one.kw)): one.kw for one in asked}
-    items = []
-    for item in before:
-        kw = wanted.pop((item.resource_id, item.starts, len(item.lines)), None)
-        if kw is None:
-            raise Fault("BIZ_INVALID_UPDATE_TARGET", f"{item.resource_id} was confirmed for other half-hours")
-        if any(new > line.kw for new, line in zip(kw, item.lines, strict=True)):
-            raise Fault("BIZ_UPDATE_INCONSISTENT", "more than was confirmed is a contract of its own: select it")
-        lines = tuple(replace(line, kw=new) for new, line in zip(kw, item.lines, strict=True))
-        items.append(replace(item, lines=lines))
-    if wanted:
-        raise Fault("BIZ_INVALID_UPDATE_TARGET", "the contract is not about that resource")
-    return tuple(items)
-
-
-def _powers(items: Sequence[Item]) -> dict[tuple[str, datetime], float]:
-    """What is promised by site and half-hour."""
-    return {(item.site_id, line.starts): float(line.kw) for item in items for line in item.lines}
-
-
 def _alert_told(answered: Answered) -> dict[str, Any]:
     """For the contract's document."""
     return {
@@ -447,11 +421,3 @@ def _alert_told(answered: Answered) -> dict[str, Any]:
         "reason": answered.reason,
         "response_seconds": str(answered.response_seconds),
     }
-
-
-def _require_range(told: Mapping[str, Any], path: str) -> None:
-    """A rating within its own bounds."""
-    figures = [told.get(name) for name in ("min", "value", "max")]
-    numbers = [each for each in figures if isinstance(each, int | float) and not isinstance(each, bool)]
-    if len(numbers) != 3 or not numbers[0] <= numbers[1] <= numbers[2]:
-        raise Fault("BIZ_INVALID_RATING_VALUE", "min, value and max are numbers in that order", path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from audit.bodies.trade import ContractBody, IntervalBody, SettledBody
@@ -13,8 +14,12 @@ from audit.record import Trace
 from beckn.protocol.body import write_body
 from beckn.provider.items import Item, total_of
 from core.slots import format_utc
-from core.trade import Contract
+from core.trade import Contract, Message
 
+_MARGIN = timedelta(seconds=1)
+"""a record's time is told less exactly than a message's"""
+_MOST = 10
+"""records that one message brings about"""
 Event = Literal["confirmed", "updated", "cancelled", "alerted", "settled"]
 
 
@@ -57,10 +62,26 @@ class Records:
         )
         return self._log.append("contract", body, agent="beckn", trace=Trace(*trace) if trace else None).seq
 
-    def confirmed(self, contract_id: str) -> int | None:
-        """The record that confirmed a contract, where there is one."""
-        found, _ = self._log.records(kind="contract", text=contract_id, limit=100)
-        return next((record.seq for record in found if record.body["event"] == "confirmed"), None)
+    def confirmed(self, since: datetime) -> dict[str, tuple[int, str]]:
+        """What was confirmed from ``since`` on and not taken back: record and message id, by contract id."""
+        found: dict[str, tuple[int, str]] = {}
+        for record in self._log.matching(kind="contract", start=since - _MARGIN):
+            contract_id = record.body["contract_id"]
+            if record.body["event"] == "confirmed":
+                found[contract_id] = record.seq, record.trace.beckn_message_id or ""
+            elif record.body["event"] == "cancelled":
+                found.pop(contract_id, None)
+        return found
+
+    def of_message(self, message: Message, contract_id: str | None = None) -> tuple[int, Event] | None:
+        """The last record that the work on ``message`` left before it was cut off, and of what it is."""
+        start = message.at - _MARGIN
+        for record in self._log.records(kind="contract", text=message.message_id, start=start, limit=_MOST)[0]:
+            body = record.body
+            mine = record.trace.beckn_message_id == message.message_id and body["peer_id"] == message.peer_id
+            if mine and contract_id in {None, body["contract_id"]}:
+                return record.seq, body["event"]
+        return None
 
 
 def document_sha256(wire: Mapping[str, Any]) -> str:
@@ -70,7 +91,8 @@ def document_sha256(wire: Mapping[str, Any]) -> str:
 
 def _interval(item: Item, number: int) -> IntervalBody:
     line = item.lines[number]
-    carbon = line.carbon_g_per_kwh
+    outturn = line.outturn
+    carbon = line.carbon_g_per_kwh if outturn is None else outturn.g_per_kwh
     return IntervalBody(
         site_id=item.site_id,
         start=format_utc(line.starts),
@@ -79,5 +101,5 @@ def _interval(item: Item, number: int) -> IntervalBody:
         price_per_kwh=dec(line.price, 5),
         penalty_per_kwh=dec(line.penalty, 5),
         carbon_g_per_kwh=None if carbon is None else dec(carbon, 3),
-        data_kinds=list(line.kinds),
+        data_kinds=list(line.kinds) if outturn is None else sorted({*line.kinds, outturn.kind}),
     )

@@ -23,7 +23,7 @@ from beckn.packs.grid import Column, Grid
 from beckn.packs.performance import Measured
 from beckn.packs.settlement import Interval, Settlement, settle
 from beckn.packs.turn_down import METHOD
-from beckn.provider.items import ZERO, Item, Line, read_items, write_items
+from beckn.provider.items import ZERO, Carbon, Item, Line, read_items, write_items
 from beckn.provider.paper import Paper, Standing
 from beckn.provider.records import Records
 from core.clock import Clock
@@ -49,7 +49,7 @@ class Meters(Protocol):
     def available_kw(self, site_id: str, starts: Collection[datetime]) -> list[Available]: ...
 
 
-Carbon = Callable[[str, datetime, int], Sequence[tuple[float, Kind]]]
+Intensities = Callable[[str, datetime, int], Sequence[tuple[float, Kind]]]
 """intensity in g/kWh and its kind, of a site's zone for half-hours from an instant on"""
 
 
@@ -61,7 +61,7 @@ class Ledgers:
     bookings: BookingRepository
     trading: Trading
     meters: Meters
-    carbon: Carbon
+    carbon: Intensities
     sites: Callable[[], Mapping[str, Site]]
 
 
@@ -222,8 +222,7 @@ class Settling:
             if kind is Kind.MISSING or line.carbon_g_per_kwh is None:
                 lines.append(line)
                 continue
-            carbon = Decimal(str(round(intensity, 3)))
-            lines.append(replace(line, carbon_g_per_kwh=carbon, kinds=tuple({*line.kinds, kind.label})))
+            lines.append(replace(line, outturn=Carbon(Decimal(str(round(intensity, 3))), kind.label)))
         return replace(item, lines=tuple(lines))
 
 

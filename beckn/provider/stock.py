@@ -25,14 +25,14 @@ from beckn.identity import SellingTerms
 from beckn.models import Certificate
 from beckn.packs.contracts import offer_id_of
 from beckn.protocol.faults import Fault
-from beckn.provider.items import ZERO, Item, Line, earliest, total_of
+from beckn.provider.items import ZERO, Asked, Item, Line, earliest, total_of
 from core.clock import Clock
 from core.errors import Unavailable
 from core.ledger import Booking
 from core.series import FloatArray, Kind
 from core.site import Site
 from core.slots import SLOT, SLOT_HOURS, slots_between
-from core.trade import Hold, Product, Reduction
+from core.trade import Contract, Hold, Product, Reduction
 from store.bookings import BookingRepository
 from store.reductions import ReductionRepository
 
@@ -59,17 +59,6 @@ class Sites(Protocol):
     """Who knows the sites."""
 
     def sites(self) -> tuple[Site, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Half-hours on end that a buyer asks for: ``kw`` at the meter for each from ``starts``."""
-
-    commitment_id: str
-    product: Product
-    site_id: str
-    starts: datetime
-    kw: tuple[Decimal, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +210,12 @@ class Stock:
             return 0.0
         return float(plan.planned_kw[plan.site_ids.index(site_id), column])
 
+    def keeps(self, contract: Contract) -> bool:
+        """Whether a contract holds anything."""
+        span = contract.starts, contract.ends
+        holders = {booking.contract_id for booking in self._bookings.active(*span)}
+        return contract.contract_id in holders | {reduction.contract_id for reduction in self._reductions.active(*span)}
+
     def _require_free(self, now: _Now, item: Item) -> None:
         row = now.row(item.site_id)
         for line in item.wanted:
@@ -283,6 +278,7 @@ class Stock:
             cell = row, first + number
             free = Decimal(str(float(most[cell]))).quantize(MILLI, ROUND_DOWN)
             sold = bool(np.isfinite(price[cell])) and free > 0
+            known = bool(np.isfinite(now.plan.carbon[cell]))
             lines.append(
                 Line(
                     starts=asked.starts + SLOT * number,
@@ -290,7 +286,8 @@ class Stock:
                     price=Decimal(str(float(price[cell]))).quantize(PRICE) if sold else ZERO,
                     penalty=Decimal(str(self._terms.penalty_per_kwh)).quantize(PRICE),
                     baseline_kw=_thousandths(float(now.plan.planned_kw[cell])) if turned else None,
-                    carbon_g_per_kwh=_thousandths(float(now.plan.carbon[cell])) if sold else None,
+                    carbon_g_per_kwh=_thousandths(float(now.plan.carbon[cell])) if known else None,
+                    carbon_kind=Kind(int(now.plan.carbon_kind[cell])).label if known else None,
                     kinds=_kinds(now.plan, cell),
                 )
             )
