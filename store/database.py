@@ -1,13 +1,15 @@
 """The database: SQLite in a file, or PostgreSQL by URL, migrated at start.
 
 SQLite runs in WAL mode with ``synchronous=FULL``, so a commit is on disk when it returns and readers never wait for
-the writer. Write transactions begin ``IMMEDIATE``: two writers queue instead of failing half way.
+the writer. Write transactions begin ``IMMEDIATE``: two writers queue instead of failing half way. Those of one process
+queue for a lock of its own, because SQLite has writers wait by looking again after ever longer pauses.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ class Database:
         if self.is_sqlite:
             _make_folder(Path(str(self.url.database)).parent)
         self.engine = _engine(self.url, self.is_sqlite)
+        self._writer = threading.RLock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -45,7 +48,12 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One write transaction: committed at the end, rolled back on an error."""
-        with _reachable(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            _reachable(),
+            self._writer,
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def migrate(self) -> None:
