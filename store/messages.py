@@ -32,11 +32,11 @@ class MessageRepository:
             return add(connection, message, repeatable=repeatable)
 
     def add_all(self, found: Sequence[tuple[Message, bool]]) -> list[int | None]:
-        """Keep messages, each with whether it is repeatable, in one transaction; None for one that is here already.
+        """Keep messages, each with whether it is repeatable, in one urgent transaction; None for what is here already.
 
         :raises Conflict: another process stored one of them meanwhile; nothing was stored.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(urgent=True) as connection:
             return [_added(connection, message, repeatable=repeatable) for message, repeatable in found]
 
     def known(self, message: Message, *, repeatable: bool) -> bool:
