@@ -100,8 +100,8 @@ clean: ## remove what make made; the data in var/ stays
 
 # npm of the machine where it is recent enough, else the one of the PyPI wheel, inside .venv.
 .venv/.compiled: .venv/.run $(wildcard agents/job/kernels/*.py agents/job/orders.py)
-	@echo "Compiling the bids, once"
-	@$(python) -c 'from agents.negotiation import warm_up; warm_up()'
+	@echo "Compiling the bids and the moves, once"
+	@$(python) -c 'from agents.flexibility.moves import warm_up; warm_up()'
 	@touch $@
 
 web/static/.built: .venv/.python requirements-node.lock $(asset_sources)

@@ -263,30 +263,32 @@ class Negotiation:
         )
 
 
-@cache
-def warm_up() -> None:
-    """Load the jobs' compiled code; where this machine has none yet, compile it, which takes some tens of seconds.
-
-    :func:`negotiate` does it too, before its time limit starts to run.
-    """
+def tiny_instance() -> Instance:
+    """One site, two half-hours, and two jobs of a slot: the least that runs all of the jobs' compiled code."""
     levels = (Level(power_kw=1, work_per_slot=1),)
     site = SiteInstance(
         id="", region="", headroom_kw=(1, 1), price_gbp_per_kwh=(0, 0), carbon_g_per_kwh=(0, 0), pue=1.0
     )
     common = {"earliest_slot": 0, "latest_slot": 2, "sites": ("",), "unserved_penalty_gbp": 1}
     job = JobInstance.model_validate(common | {"id": "", "kind": "elastic", "levels": levels, "work": 1, "gang": ""})
-    start = datetime(2000, 1, 1, tzinfo=UTC)
-    free = job.model_copy(update={"id": "1", "gang": None})
-    tiny = Instance(
+    return Instance(
         name="",
-        start=start,
+        start=datetime(2000, 1, 1, tzinfo=UTC),
         slots=2,
         carbon_price_gbp_per_tonne=0,
         sites=(site,),
-        jobs=(job, free),
+        jobs=(job, job.model_copy(update={"id": "1", "gang": None})),
         opening=(SitePrices(site="", headroom_gbp_per_kw_slot=(0, 0)),),
     )
-    negotiation = Negotiation(tiny, 0, Effort(target_gap=-1.0), Crew(), Retraced(()))
+
+
+@cache
+def warm_up() -> None:
+    """Load the jobs' compiled code; where this machine has none yet, compile it, which takes some tens of seconds.
+
+    :func:`negotiate` does it too, before its time limit starts to run.
+    """
+    negotiation = Negotiation(tiny_instance(), 0, Effort(target_gap=-1.0), Crew(), Retraced(()))
     negotiation.run()
     rounds, rng = negotiation.rounds, np.random.default_rng(0)
     make_room(rounds, rounds.book.shards[0], rounds.announced.best, rng)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Protocol
 
 from agents.energy.agent import EnergyAgent
@@ -21,6 +20,7 @@ from beckn.keys import FILE, KeyRing
 from beckn.outbox import Deliverer
 from beckn.provider.alerts import Alerted, Alerts
 from beckn.provider.counter import Counter
+from beckn.provider.display import Display
 from beckn.provider.paper import Paper
 from beckn.provider.provider import Provider
 from beckn.provider.records import Records
@@ -30,7 +30,7 @@ from beckn.publishing import Publishing
 from beckn.rates import RateLimit
 from beckn.reception import Books, Limits, Reception
 from beckn.signing import Signer
-from beckn.trade import Trade, Witness, Workshop, dispatcher, on_sale
+from beckn.trade import Trade, Witness, Workshop, dispatcher
 from beckn.transport import Transport
 from beckn.trust.addresses import Addresses, guarded_session
 from beckn.trust.guard import Guard
@@ -97,6 +97,7 @@ class _Builder:
         self._correspondence = Correspondence(own, clock, self._terms.delivery)
         self._records = Records(parts.log, self._terms.currency)
         self._stock = Stock(parts.loop, parts.sites, parts.store.bookings, parts.store.reductions, clock, self._terms)
+        self._display = Display(self._stock, own, clock)
         self._paper = Paper(own, self._terms.notice, self._terms.currency)
 
     def trade(self) -> Trade:
@@ -140,7 +141,7 @@ class _Builder:
             leading=lambda: parts.loop.leading,
             consumer_tick=lambda: None,
         )
-        return Trade(self._own, reception, self._stock, workshop, clock)
+        return Trade(self._own, reception, self._display, workshop, clock)
 
     def _kept(self, message: Message) -> None:
         with self._parts.store.trading.work() as work:
@@ -171,7 +172,7 @@ class _Builder:
             clock=parts.clock,
             terms=self._terms,
             plan_lock=lock,
-            catalogues=partial(on_sale, self._stock, self._own),
+            catalogues=self._display.catalogues,
             sites=self._sites,
             alerts=Alerts(parts.loop, self._stock.planned_kw),
         )

@@ -24,6 +24,7 @@ from beckn.packs.grid import Column, Grid, decimals
 from beckn.packs.site import Carbon, Place, Shown, most
 from beckn.packs.turn_down import Baseline, TurnDown
 from core.series import Kind
+from core.site import Site
 from core.trade import Product
 
 Floats = NDArray[np.float64]
@@ -44,6 +45,15 @@ class ShelfSite:
     zone: str
     country: str
     hardware: str | None = None
+
+    @classmethod
+    def of(cls, site: Site) -> ShelfSite:
+        """What a buyer may know of a site."""
+        held = ", ".join(
+            f"{count} {name.replace('_', ' ')}" for name, count in site.hardware.model_dump().items() if count
+        )
+        place = site.site_id, site.name, site.latitude, site.longitude, site.zone, site.country
+        return cls(*place, hardware=held or None)
 
     @property
     def place(self) -> Place:

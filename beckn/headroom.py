@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -66,6 +66,17 @@ class Headroom:
         begun = np.arange(plan.slots) <= (now - plan.start) / SLOT
         closed = _reduced(plan, reductions) | begun[np.newaxis, :] | ~np.isfinite(plan.price + plan.carbon)
         return cls(np.where(closed, 0.0, np.maximum(free, 0.0)), booked)
+
+
+def owed_kw(plan: StandingPlan, reductions: Iterable[Reduction]) -> list[tuple[int, int, float]]:
+    """Row, slot and kW of what is planned above the least cap there."""
+    caps: dict[tuple[int, int], float] = {}
+    for reduction in reductions:
+        column = slots_between(plan.start, reduction.starts)
+        if reduction.site_id in plan.site_ids and 0 <= column < plan.slots:
+            cell = plan.site_ids.index(reduction.site_id), column
+            caps[cell] = min(caps.get(cell, np.inf), reduction.cap_kw)
+    return [(*cell, max(0.0, float(plan.planned_kw[cell]) - cap)) for cell, cap in caps.items()]
 
 
 def _booked(plan: StandingPlan, bookings: Sequence[Booking]) -> tuple[FloatArray, BoolArray]:

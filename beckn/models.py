@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.job import MAX_POWER_KW, Instant
-from core.ledger import Booking
+from core.ledger import Booking, TickRecord
 
 SLOT_ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}\.[0-9]{8}T[0-9]{4}Z$"
 _SLOT_TIME = "%Y%m%dT%H%MZ"
@@ -38,6 +38,12 @@ class Certificate(BaseModel):
     bound_gbp: float | None
     gap: float | None = Field(description="(objective - bound) / |bound|")
     log_seq: int | None = Field(description="sequence number of the round's record in the decision log")
+
+    @classmethod
+    def of(cls, tick: TickRecord) -> Self:
+        """Of the plan that a tick made."""
+        figures = {"objective_gbp": tick.objective_gbp, "bound_gbp": tick.bound_gbp, "gap": tick.gap}
+        return cls(tick_id=tick.tick_id, **figures, log_seq=tick.log_seq)
 
 
 class BecknSlot(BaseModel):

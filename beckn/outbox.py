@@ -113,7 +113,8 @@ class Deliverer:
     Start it in one process only.
 
     :param on_dead: told of each dead letter before it is written; told again where the process or the store fails then.
-    :param on_acknowledged: told likewise of each message that a peer has taken, and whether a callback follows.
+    :param on_acknowledged: told likewise of each message that a peer has taken, and whether a callback follows; by the
+        worker that sent it, so that several may wait for a disk at once.
     """
 
     def __init__(
@@ -180,6 +181,8 @@ class Deliverer:
             except Exception as error:  # whatever it is, the message stays owed
                 logger.exception("attempt at {} number {} failed", delivery.action, delivery.number)
                 answer = Unreached(f"the attempt failed here ({type(error).__name__})", sent=False)
+            if isinstance(answer, Acknowledged):
+                self._tell(self._on_acknowledged, delivery, answer)
             with self._lock:
                 self._under_way.active[delivery.peer_id] -= 1
                 self._under_way.ended.append((delivery, answer))
@@ -297,8 +300,8 @@ class Deliverer:
         number, attempts = delivery.number, delivery.attempts
         if isinstance(answer, Refused) and answer.code == DUPLICATE and self._uncertain[number]:
             answer = Acknowledged(remark="the peer had it from an attempt whose answer was lost")
-        if isinstance(answer, Acknowledged):
             self._tell(self._on_acknowledged, delivery, answer)
+        if isinstance(answer, Acknowledged):
             return Outcome(number, DeliveryState.DELIVERED, now, attempts, answer.remark)
         reason = f"{answer.code}: {answer.message}" if isinstance(answer, Refused) else answer.reason
         if isinstance(answer, Malformed) or (isinstance(answer, Unreached) and answer.sent):

@@ -18,8 +18,9 @@ from loguru import logger
 
 from audit.bodies.trade import MessageBody
 from audit.log import AuditLog
-from audit.record import Trace
+from audit.record import Entry, Trace
 from beckn.identity import Identity, Manner
+from beckn.intake import Intake
 from beckn.protocol.acknowledgement import Shape, Written, ack, ack_without_callback, nack, shape_of
 from beckn.protocol.actions import ACTIONS, ON_PUBLISH, PUBLISH, is_callback, request_of
 from beckn.protocol.body import read_body
@@ -99,6 +100,7 @@ class Reception:
         self._guard = guard
         self._signer = signer
         self._messages, self._contracts, self._log = books.messages, books.contracts, books.log
+        self._intake = Intake(books.messages, books.log)
         self._clock = clock
         self._limits = limits
         self._offer = offer
@@ -155,15 +157,15 @@ class Reception:
             state="accepted",
             contract_id=_contract_id(found),
         )
+        callback = is_callback(arrival.action)
         with self._locks[hash((peer, message.message_id)) % _LOCKS]:
-            known = self._messages.known(message, repeatable=is_callback(arrival.action))
-            if known and is_callback(arrival.action):
+            known = self._messages.known(message, repeatable=callback)
+            if known and callback:
                 return self._signed(arrival, ack(*self._words(found)[:2]))
             if known:
                 raise _duplicate()
-            self._record(arrival, context, peer, "accepted", None)
             try:
-                number = self._messages.add(message, repeatable=is_callback(arrival.action))
+                number = self._intake.take(_entry(arrival, context, peer, None), message, repeatable=callback)
             except Conflict as error:
                 raise _duplicate() from error
         reply = self._signed(arrival, ack(*self._words(found)[:2]))
@@ -173,7 +175,7 @@ class Reception:
     def _unserved(self, arrival: _Arrival, context: Context, peer: str, found: Mapping[str, Any]) -> Reply:
         """The catalogue of another: nobody's is kept here, and no callback follows."""
         fault = Fault("NET_NOT_IMPLEMENTED", "catalogues of others are not kept here: publish to a discovery service")
-        self._record(arrival, context, peer, "refused", fault)
+        self._log.append_all([_entry(arrival, context, peer, fault)])
         return self._signed(arrival, ack_without_callback(fault, *self._words(found), self._manner.no_callback_status))
 
     def _require_for_us(self, context: Context) -> None:
@@ -217,7 +219,7 @@ class Reception:
     def _refused(self, arrival: _Arrival, found: Mapping[str, Any], fault: Fault) -> Reply:
         """A refusal, recorded; one that cannot be recorded is a refusal all the same."""
         try:
-            self._record(arrival, None, None, "refused", fault)
+            self._log.append_all([_entry(arrival, None, None, fault)])
         except SlackwaterError as error:
             logger.error("the refusal of {} is not on the log: {}", arrival.action, error.diagnostics())
         reply = self._signed(arrival, nack(fault, *self._words(found)))
@@ -246,22 +248,22 @@ class Reception:
         header = self._signer().sign(written.body, arrival.now, bound).header()
         return Reply(written.status, written.body, {"Signature": header})
 
-    def _record(
-        self, arrival: _Arrival, context: Context | None, peer: str | None, outcome: str, fault: Fault | None
-    ) -> None:
-        body = MessageBody(
-            direction="in",
-            action=arrival.action[:60],
-            peer_id=peer,
-            sha256=hashlib.sha256(arrival.raw).hexdigest(),
-            raw_bytes=len(arrival.raw),
-            signature=None if arrival.header is None else arrival.header[:1000],
-            outcome="accepted" if outcome == "accepted" else "refused",
-            code=None if fault is None else fault.code,
-            detail=None if fault is None else str(fault)[:300],
-        )
-        trace = None if context is None else Trace(context.transaction_id, context.message_id)
-        self._log.append("message", body, agent="beckn", trace=trace)
+
+def _entry(arrival: _Arrival, context: Context | None, peer: str | None, fault: Fault | None) -> Entry:
+    """The record of a message, accepted unless there is a ``fault``."""
+    body = MessageBody(
+        direction="in",
+        action=arrival.action[:60],
+        peer_id=peer,
+        sha256=hashlib.sha256(arrival.raw).hexdigest(),
+        raw_bytes=len(arrival.raw),
+        signature=None if arrival.header is None else arrival.header[:1000],
+        outcome="accepted" if fault is None else "refused",
+        code=None if fault is None else fault.code,
+        detail=None if fault is None else str(fault)[:300],
+    )
+    trace = None if context is None else Trace(context.transaction_id, context.message_id)
+    return Entry("message", body, "beckn", trace=trace)
 
 
 def _duplicate() -> Fault:

@@ -17,16 +17,14 @@ from loguru import logger
 from audit.bodies.trade import MessageBody
 from audit.log import AuditLog
 from audit.record import Trace
-from beckn.catalogue import catalogues
 from beckn.identity import Identity
 from beckn.outbox import Deliverer
-from beckn.packs.contracts import Seller
 from beckn.packs.schemas import documents
 from beckn.protocol.acknowledgement import Acknowledged
 from beckn.protocol.actions import is_callback
+from beckn.provider.display import Display
 from beckn.provider.provider import Provider
 from beckn.provider.settling import Settling
-from beckn.provider.stock import Stock
 from beckn.publishing import Publishing
 from beckn.reception import Reception
 from beckn.worker import Worker
@@ -65,10 +63,10 @@ class Trade:
     :ivar reception: takes messages in.
     """
 
-    def __init__(self, own: Identity, reception: Reception, stock: Stock, workshop: Workshop, clock: Clock) -> None:
+    def __init__(self, own: Identity, reception: Reception, display: Display, workshop: Workshop, clock: Clock) -> None:
         self.own = own
         self.reception = reception
-        self._stock = stock
+        self._display = display
         self._with = workshop
         self._clock = clock
         self._scheduler: BackgroundScheduler | None = None
@@ -82,7 +80,7 @@ class Trade:
     def catalogues(self) -> list[dict[str, Any]]:
         """What is for sale just now, on the wire; empty before the first plan."""
         try:
-            return on_sale(self._stock, self.own)
+            return self._display.catalogues()
         except Unavailable as error:
             logger.info("nothing is on the shelf: {}", error)
             return []
@@ -150,12 +148,6 @@ class Trade:
             self._running = False
             self._with.worker.stop()
             self._with.deliverer.stop()
-
-
-def on_sale(stock: Stock, own: Identity) -> list[dict[str, Any]]:
-    """What is for sale just now, on the wire; :class:`Unavailable` before the first plan."""
-    seller = Seller(own.subscriber_id, f"Slackwater at {own.subscriber_id}", own.url)
-    return catalogues(stock.shelf(), own.url, seller)
 
 
 class Witness:

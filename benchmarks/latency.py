@@ -68,7 +68,7 @@ def await_ready(address: str, process: subprocess.Popen[bytes]) -> None:
     """Return once the server is ready; :class:`RuntimeError` when it ends or takes too long."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(requests.ConnectionError):
+        with suppress(requests.ConnectionError, requests.Timeout):
             if requests.get(f"{address}/health/ready", timeout=5).ok:
                 return
         time.sleep(0.2)

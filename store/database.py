@@ -1,13 +1,14 @@
 """The database: SQLite in a file, or PostgreSQL by URL, migrated at start.
 
 SQLite runs in WAL mode with ``synchronous=FULL``, so a commit is on disk when it returns and readers never wait for
-the writer. Write transactions begin ``IMMEDIATE``: two writers queue instead of failing half way.
+the writer. Write transactions begin ``IMMEDIATE``: two writers queue instead of failing half way. Those of one process
+queue for a turn of their own, because SQLite has writers wait by looking again after ever longer pauses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.errors import Conflict, InputError, StoreUnavailable
+from store.queueing import Queue
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 30_000
@@ -35,6 +37,7 @@ class Database:
         if self.is_sqlite:
             _make_folder(Path(str(self.url.database)).parent)
         self.engine = _engine(self.url, self.is_sqlite)
+        self._writers = Queue() if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -43,9 +46,17 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """One write transaction: committed at the end, rolled back on an error."""
-        with _reachable(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+    def writing(self, *, urgent: bool = False) -> Iterator[Connection]:
+        """One write transaction: committed at the end, rolled back on an error.
+
+        :param urgent: of the writers of this process that queue for SQLite, the others let it go first.
+        """
+        with (
+            _reachable(),
+            nullcontext() if self._writers is None else self._writers.turn(urgent=urgent),
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def migrate(self) -> None:

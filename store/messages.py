@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,6 +30,14 @@ class MessageRepository:
         """
         with self._database.writing() as connection:
             return add(connection, message, repeatable=repeatable)
+
+    def add_all(self, found: Sequence[tuple[Message, bool]]) -> list[int | None]:
+        """Keep messages, each with whether it is repeatable, in one urgent transaction; None for what is here already.
+
+        :raises Conflict: another process stored one of them meanwhile; nothing was stored.
+        """
+        with self._database.writing(urgent=True) as connection:
+            return [_added(connection, message, repeatable=repeatable) for message, repeatable in found]
 
     def known(self, message: Message, *, repeatable: bool) -> bool:
         """Whether it is here already."""
@@ -93,10 +102,18 @@ class MessageRepository:
 
 def add(connection: Connection, message: Message, *, repeatable: bool) -> int:
     """Keep a message; see :meth:`MessageRepository.add`."""
+    number = _added(connection, message, repeatable=repeatable)
+    if number is None:
+        raise Conflict(f"message {message.message_id} of {message.peer_id} is here already")
+    return number
+
+
+def _added(connection: Connection, message: Message, *, repeatable: bool) -> int | None:
+    """Keep a message; None where it is here already."""
     columns = {name: value for name, value in asdict(message).items() if name != "number"}
     once = _once(message, repeatable=repeatable)
     if connection.execute(sa.select(messages.c.number).where(messages.c.once == once)).first() is not None:
-        raise Conflict(f"message {message.message_id} of {message.peer_id} is here already")
+        return None
     key = connection.execute(sa.insert(messages).values(columns | {"once": once})).inserted_primary_key
     return int(key[0]) if key is not None else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ from typing import Protocol
 from agents.flexibility.alert import CourseOfAction, answer_alert
 from agents.flexibility.firm import Firm, Pricing, Wanted
 from agents.flexibility.movable import MovableLoad
-from agents.flexibility.present import Present, present_of
+from agents.flexibility.present import present_of
 from agents.proposal import Figures
 from agents.sold import Sold
 from agents.solver import Solver
 from agents.standing import Negotiated, StandingPlan
 from core.errors import Unavailable
 from core.slots import slots_between
+
+LOOK_S = 5.0
+"""real seconds after which it is looked anew which jobs are still open, where all else is as it was"""
 
 
 class InForce(Protocol):
@@ -48,6 +52,17 @@ class Sources:
     seed: int
 
 
+@dataclass(slots=True)
+class _Known:
+    """What was worked out, from what, and when it was last looked whether it still holds (monotonic seconds)."""
+
+    negotiated: Negotiated
+    mark: tuple[object, ...]
+    jobs: tuple[str, ...]
+    load: MovableLoad
+    looked_s: float
+
+
 class Flexibility:
     """Answers about the plan in force. Safe to use from several threads."""
 
@@ -55,23 +70,34 @@ class Flexibility:
         self._from = sources
         self._reading = threading.Lock()
         self._pricing = threading.Lock()
-        self._known: tuple[object, MovableLoad] | None = None
+        self._known: _Known | None = None
 
     def movable(self) -> MovableLoad | None:
         """What may be moved; None where nothing is planned.
 
-        Worked out once for each plan and each change in what has begun, is open or is sold. The plan's lock comes
-        first: who holds it may ask.
+        Worked out once for each plan and each change in what has begun or is sold. That a job has ended is seen within
+        some seconds: what is promised is priced by plans that know it at once. It takes a second for thousands of jobs
+        and must not be asked for under the plan's lock. The plan is read
+        before the lock of what may be moved is taken, so that who holds the plan's lock waits for nobody.
         """
-        found = self._present()
-        if found is None:
+        negotiated, standing = self._in_force()
+        if negotiated is None or standing is None:
             return None
-        present, standing = found
-        key = _key(present)
+        figures, first = self._now(negotiated)
         with self._reading:
-            if self._known is None or self._known[0] != key:
-                self._known = key, MovableLoad.of(present, standing)
-            return self._known[1]
+            mark, known = (first, figures.sold_kw.tobytes(), figures.cap_kw.tobytes()), self._known
+            same = known is not None and known.negotiated is negotiated and known.mark == mark
+            if known is not None and same and time.monotonic() - known.looked_s < LOOK_S:
+                return known.load
+            looked_s = time.monotonic()
+            present = present_of(negotiated, figures, first, self._from.open_jobs())
+            jobs = tuple(job.id for job in present.instance.jobs)
+            if known is not None and same and known.jobs == jobs:
+                known.looked_s = looked_s
+                return known.load
+            load = MovableLoad.of(present, standing)
+            self._known = _Known(negotiated, mark, jobs, load, looked_s)
+            return load
 
     def firm(self, wanted: Sequence[Wanted]) -> Firm:
         """What ``wanted`` costs, from plans with and without it.
@@ -84,10 +110,11 @@ class Flexibility:
         :raises Unavailable: nothing is planned here.
         """
         with self._pricing:
-            found = self._present()
-            if found is None:
+            negotiated, _ = self._in_force()
+            if negotiated is None:
                 raise Unavailable("no plan is in force here", remedy="Ask again after the next tick.")
-            return Pricing(found[0], self._from.solver, self._from.seed).firm(wanted)
+            present = present_of(negotiated, *self._now(negotiated), self._from.open_jobs())
+            return Pricing(present, self._from.solver, self._from.seed).firm(wanted)
 
     def answer_alert(self, site_id: str, starts: Collection[datetime], needed_kw: float) -> CourseOfAction:
         """What to do so that jobs draw ``needed_kw`` less at a site in these half-hours.
@@ -99,19 +126,12 @@ class Flexibility:
             raise Unavailable("no plan is in force here", remedy="Ask again after the next tick.")
         return answer_alert(load, site_id, starts, needed_kw)
 
-    def _present(self) -> tuple[Present, StandingPlan] | None:
-        """What is planned as it stands now."""
+    def _in_force(self) -> tuple[Negotiated | None, StandingPlan | None]:
+        """The plan in force; both parts of it are of one negotiation."""
         with self._from.plan_lock:
-            negotiated, standing = self._from.in_force.negotiated, self._from.in_force.standing
-        if negotiated is None or standing is None:
-            return None
-        figures = self._from.sold.beside(negotiated.figures)
+            return self._from.in_force.negotiated, self._from.in_force.standing
+
+    def _now(self, negotiated: Negotiated) -> tuple[Figures, int]:
+        """Its figures beside what is sold now, and its first slot that may still be decided."""
         first = max(0, slots_between(negotiated.instance.start, self._from.plan_start()))
-        return present_of(negotiated, figures, first, self._from.open_jobs()), standing
-
-
-def _key(present: Present) -> tuple[object, ...]:
-    """The same for a plan in the same situation."""
-    figures: Figures = present.figures
-    sold = figures.sold_kw.tobytes(), figures.cap_kw.tobytes()
-    return present.tick_id, present.first, tuple(job.id for job in present.instance.jobs), *sold
+        return self._from.sold.beside(negotiated.figures), first

@@ -7,6 +7,7 @@ half-hours do so together: no two of them take the same room. The answers come f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,9 @@ from agents.job.book import JobBook
 from agents.job.crew import Crew
 from agents.job.orders import Board, Courses, Orders
 from agents.standstill import settled_courses
+from core.instance import Course, Instance
 from core.market import NOWHERE, Market, Prices
+from core.plan import Plan
 from core.series import BoolArray, FloatArray, IntArray
 from core.slots import SLOT_HOURS
 
@@ -67,15 +70,19 @@ class Seats:
     @classmethod
     def of(cls, present: Present, kept_kw: FloatArray) -> Seats:
         """The seats in a present plan; jobs that it does not serve have none and do not matter."""
+        return cls.within(present.instance, present.plan, kept_kw)
+
+    @classmethod
+    def within(cls, instance: Instance, plan: Plan, kept_kw: FloatArray) -> Seats:
+        """The seats in the standing courses of an instance, at the prices of ``plan``."""
         from agents.job.kernels.away import seat  # brings the compiler, which pages do not need
 
-        instance = present.instance
         whole = Market.of(instance)
         market = whole.less(*settled_courses(instance, whole).drawn)
-        held = present.frozen
+        held = {frozen.job for frozen in instance.frozen}
         free = [row for row, job in enumerate(instance.jobs) if job.id not in held and job.planned is not None]
         book = JobBook(instance, market, free, Crew(), shards=1)
-        prices = _prices(present, market)
+        prices = _prices(plan, instance, market)
         cost = market.cost_gbp_per_kw(prices.weights)
         book.know_places(cost)
         board = book.board(cost, prices)._replace(hard=True)
@@ -156,9 +163,22 @@ def _answers(count: int) -> tuple[FloatArray, FloatArray, BoolArray]:
     return np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=np.bool_)
 
 
-def _prices(present: Present, market: Market) -> Prices:
-    """The prices of the plan in force."""
-    plan, instance = present.plan, present.instance
+@cache
+def warm_up() -> None:
+    """Load the compiled code of moves; where this machine has none yet, compile it, which takes tens of seconds."""
+    from agents.negotiation import negotiate, tiny_instance  # brings the compiler, which pages do not need
+
+    instance = tiny_instance()
+    plan = negotiate(instance).plan
+    runs = {made.job: Course(site=made.site, runs=made.runs) for made in plan.assignments}
+    jobs = tuple(job.model_copy(update={"planned": runs.get(job.id)}) for job in instance.jobs)
+    seats = Seats.within(instance.model_copy(update={"jobs": jobs}), plan, np.zeros((1, instance.slots)))
+    seats.from_each()
+    seats.from_all(np.ones((1, instance.slots), dtype=np.bool_), stay=True)
+
+
+def _prices(plan: Plan, instance: Instance, market: Market) -> Prices:
+    """The prices of a plan."""
     opened = market.opening_prices(instance)
     total = [plan.carbon_cap_price_gbp_per_kg] if market.total_cap != NOWHERE else []
     tenants = [plan.tenant_carbon_prices_gbp_per_kg.get(name, 0.0) for name in instance.tenant_carbon_caps_kg]

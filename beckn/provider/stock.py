@@ -7,9 +7,9 @@ costs the difference of two certified plans. Both bear the operator's margin.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Protocol
@@ -20,7 +20,7 @@ from agents.flexibility.firm import Firm, Wanted
 from agents.flexibility.movable import MovableLoad
 from agents.standing import StandingPlan
 from beckn.catalogue import Goods, Shelf, ShelfSite
-from beckn.headroom import Headroom
+from beckn.headroom import Headroom, owed_kw
 from beckn.identity import SellingTerms
 from beckn.models import Certificate
 from beckn.packs.contracts import offer_id_of
@@ -67,15 +67,34 @@ class _Now:
 
     plan: StandingPlan
     movable: MovableLoad | None
-    tick_id: str
+    certificate: Certificate
     free_kw: FloatArray
     movable_kw: FloatArray
     window_price: FloatArray
     moving_price: FloatArray
 
+    @property
+    def tick_id(self) -> str:
+        """Of the plan."""
+        return self.certificate.tick_id
+
     def row(self, site_id: str) -> int | None:
         """Of a site of the plan."""
         return self.plan.site_ids.index(site_id) if site_id in self.plan.site_ids else None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """By what two shelves are told apart; ``movable`` is held, so that nothing else gets its id."""
+
+    tick_id: str | None
+    movable: MovableLoad | None = field(compare=False, repr=False)
+    movable_id: int
+    begun: int
+    soon: int
+    bookings: tuple[Booking, ...]
+    reductions: tuple[Reduction, ...]
+    sites: tuple[Site, ...]
 
 
 class Stock:
@@ -102,7 +121,7 @@ class Stock:
 
     def shelf(self) -> Shelf:
         """Everything that is for sale, for the catalogue."""
-        now, at = self._now(), self._clock.now()
+        now, at = self._now(turning=True), self._clock.now()
         plan, sites = now.plan, {site.site_id: site for site in self._sites.sites()}
         rows = [row for row, site_id in enumerate(plan.site_ids) if site_id in sites]
         penalty = np.full((len(rows), plan.slots), self._terms.penalty_per_kwh)
@@ -112,7 +131,7 @@ class Stock:
         confidence = movable.confidence if movable is not None else np.zeros_like(now.free_kw)
         return Shelf(
             start=plan.start,
-            sites=[_shelf_site(sites[plan.site_ids[row]]) for row in rows],
+            sites=[ShelfSite.of(sites[plan.site_ids[row]]) for row in rows],
             goods={
                 Product.COMPUTE_WINDOW: Goods(now.free_kw[rows], now.window_price[rows], penalty, kinds),
                 Product.TURN_DOWN: Goods(now.movable_kw[rows], now.moving_price[rows], penalty, kinds),
@@ -120,11 +139,25 @@ class Stock:
             carbon=plan.carbon[rows],
             carbon_kinds=plan.carbon_kind[rows],
             confidence=confidence[rows],
-            certificate=_certificate(plan, now.tick_id),
+            certificate=now.certificate,
             valid_until=at + self._terms.hold,
             notice=self._terms.notice,
             longest=SLOT * plan.slots,
             avoided_kg=(-carbon_kg * now.movable_kw * SLOT_HOURS)[rows],
+        )
+
+    def mark(self) -> Mark:
+        """What the shelf is made of now: while it is the same the shelf is, but for how long its prices hold."""
+        plan, movable, now = self._planner.standing(), self._planner.movable(), self._clock.now()
+        return Mark(
+            tick_id=None if plan.tick is None else plan.tick.tick_id,
+            movable=movable,
+            movable_id=id(movable),
+            begun=int((now - plan.start) // SLOT),
+            soon=int((now + self._terms.notice - plan.start) // SLOT),
+            bookings=tuple(self._bookings.active(plan.start, plan.start + SLOT * plan.slots)),
+            reductions=tuple(self._active_reductions(plan)),
+            sites=tuple(self._sites.sites()),
         )
 
     def quote(self, asked: Sequence[Asked]) -> tuple[Item, ...]:
@@ -135,7 +168,7 @@ class Stock:
         :raises Fault: ``BIZ_ITEM_NOT_FOUND``, ``BIZ_FULFILLMENT_UNAVAILABLE``, ``BIZ_QUANTITY_UNAVAILABLE``.
         :raises Unavailable: nothing is planned yet.
         """
-        now = self._now()
+        now = self._now(turning=any(one.product is Product.TURN_DOWN for one in asked))
         items = tuple(self._item(now, one) for one in asked)
         turned = [item for item in items if item.product is Product.TURN_DOWN and item.wanted]
         if turned:
@@ -149,8 +182,8 @@ class Stock:
 
         :raises Fault: ``BIZ_QUOTE_EXPIRED_OR_CHANGED``, where the present plan makes it dearer or has less of it.
         """
-        now = self._now()
-        if all(item.tick_id == now.tick_id for item in items):
+        tick = self._planner.standing().tick
+        if tick is not None and all(item.tick_id == tick.tick_id for item in items):
             return items
         asked = [
             Asked(item.commitment_id, item.product, item.site_id, item.starts, tuple(line.kw for line in item.lines))
@@ -182,7 +215,7 @@ class Stock:
         :raises Fault: ``BIZ_QUANTITY_UNAVAILABLE``, where it is no longer free.
         :raises Unavailable: the plan does not yet know what was sold a moment ago.
         """
-        now = self._now()
+        now = self._now(turning=False)
         reductions: list[Reduction] = []
         bookings: list[Booking] = []
         for item in items:
@@ -229,13 +262,14 @@ class Stock:
 
     def _require_planned(self, now: _Now) -> None:
         """Refuse, for the moment, while load that was sold away is still where it was planned: it needs room yet."""
-        for row, column, owed in _owed(now.plan, self._active_reductions(now.plan)):
+        for row, column, owed in owed_kw(now.plan, self._active_reductions(now.plan)):
             if owed > TOLERANCE_KW:
                 where = f"{now.plan.site_ids[row]} at {now.plan.start + SLOT * column:%Y-%m-%dT%H:%MZ}"
                 raise Unavailable(f"the plan still has load that was sold away from {where}", remedy=_PLANNING)
 
-    def _now(self) -> _Now:
-        plan, movable = self._planner.standing(), self._planner.movable()
+    def _now(self, *, turning: bool) -> _Now:
+        """What is on sale; turn-downs only where they are asked for, and then not under the plan's lock."""
+        plan, movable = self._planner.standing(), self._planner.movable() if turning else None
         if plan.tick is None:
             raise Unavailable("no plan is in force yet", remedy="Ask again after the first tick.")
         now = self._clock.now()
@@ -246,13 +280,13 @@ class Stock:
         worth = plan.price + plan.prices_gbp_per_kw_slot / SLOT_HOURS
         known = movable is not None and movable.tick_id == plan.tick.tick_id
         moving = movable.movable_kw.copy() if known and movable is not None else np.zeros_like(free)
-        for row, column, owed in _owed(plan, reductions):
+        for row, column, owed in owed_kw(plan, reductions):
             moving[row, column] = max(0.0, moving[row, column] - owed)
         cost = movable.price_gbp_per_kwh if known and movable is not None else np.full_like(free, np.nan)
         return _Now(
             plan=plan,
             movable=movable if known else None,
-            tick_id=plan.tick.tick_id,
+            certificate=Certificate.of(plan.tick),
             free_kw=np.where(soon, 0.0, free),
             movable_kw=np.where(soon, 0.0, moving),
             window_price=worth + self._terms.margin * np.abs(worth),
@@ -371,41 +405,6 @@ def _reduction(contract_id: str, item: Item, line: Line, until: datetime | None)
         reduction_kw=float(line.kw),
         state=Hold.COMMITTED if until is None else Hold.HELD,
         held_until=until,
-    )
-
-
-def _owed(plan: StandingPlan, reductions: Iterable[Reduction]) -> list[tuple[int, int, float]]:
-    """Row, slot and kW of what is planned above the least cap there."""
-    caps: dict[tuple[int, int], float] = {}
-    for reduction in reductions:
-        column = slots_between(plan.start, reduction.starts)
-        if reduction.site_id in plan.site_ids and 0 <= column < plan.slots:
-            cell = plan.site_ids.index(reduction.site_id), column
-            caps[cell] = min(caps.get(cell, np.inf), reduction.cap_kw)
-    return [(*cell, max(0.0, float(plan.planned_kw[cell]) - cap)) for cell, cap in caps.items()]
-
-
-def _shelf_site(site: Site) -> ShelfSite:
-    hardware = ", ".join(
-        f"{count} {name.replace('_', ' ')}" for name, count in site.hardware.model_dump().items() if count
-    )
-    return ShelfSite(
-        site_id=site.site_id,
-        name=site.name,
-        latitude=site.latitude,
-        longitude=site.longitude,
-        zone=site.zone,
-        country=site.country,
-        hardware=hardware or None,
-    )
-
-
-def _certificate(plan: StandingPlan, tick_id: str) -> Certificate:
-    tick = plan.tick
-    if tick is None:
-        raise Unavailable("no plan is in force yet", remedy="Ask again after the first tick.")
-    return Certificate(
-        tick_id=tick_id, objective_gbp=tick.objective_gbp, bound_gbp=tick.bound_gbp, gap=tick.gap, log_seq=tick.log_seq
     )
 
 
