@@ -10,12 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from beckn.dialect.words import COMPUTE, CORE, DEMAND, bag, descriptor, plain
+from beckn.dialect.words import COMPUTE, CORE, DEMAND, bag, descriptor, inner_bag, plain
 from beckn.filters import select
 from beckn.models import slot_id_of
 from beckn.packs import compute_window
 from beckn.packs.contracts import offer_id_of
 from beckn.packs.grid import CARBON_COLUMNS, Grid, read_grid, wire_number
+from beckn.packs.reading import mapping
 from beckn.packs.site import TERMS, iso_duration
 from core.slots import SLOT, format_utc
 
@@ -229,3 +230,35 @@ def _offer(
         "beckn:price": {"value": str(price), "currency": "GBP"},
         "beckn:offerAttributes": terms,
     }
+
+
+def read_catalogs(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Catalogs of others, without prefixes, in the words of version 2."""
+    return [_read_catalog(mapping(each, "$.message.catalogs")) for each in told.get("catalogs") or ()]
+
+
+def _read_catalog(told: Mapping[str, Any]) -> dict[str, Any]:
+    provider = told.get("provider")
+    named = provider if isinstance(provider, Mapping) else {"id": provider or told.get("id")}
+    return {
+        "id": str(told.get("id")),
+        "descriptor": _words(told),
+        "provider": {"id": str(named.get("id")), "descriptor": _words(named)},
+        "resources": [
+            {"id": str(item.get("id")), "descriptor": _words(item), "resourceAttributes": _typed(item)}
+            for item in told.get("items") or ()
+        ],
+        "offers": [
+            {"id": str(offer.get("id")), "resourceIds": offer.get("items") or [], "descriptor": _words(offer)}
+            for offer in told.get("offers") or ()
+        ],
+    }
+
+
+def _typed(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"@context": COMPUTE, "@type": "Item", **inner_bag(item, "itemAttributes")}
+
+
+def _words(told: Mapping[str, Any]) -> dict[str, Any]:
+    found = inner_bag(told, "descriptor")
+    return {name: found[name] for name in ("name", "shortDesc") if isinstance(found.get(name), str)}

@@ -13,7 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from beckn.catalogue import parse_resource_id, resource_id_of
-from beckn.dialect.words import COMPUTE, is_2025, made_of, plain, read_context
+from beckn.dialect.catalogues import read_catalogs
+from beckn.dialect.words import inner_bag, is_2025, made_of, plain, read_context
 from beckn.models import parse_slot_id
 from beckn.packs.alert import Alert
 from beckn.packs.contracts import NOTHING, offer_id_of, parse_offer_id
@@ -28,6 +29,8 @@ MOST_KW = Decimal(1_000_000)
 """what a request for a quotation without a load asks for: all there is"""
 _ORDER = "$.message.order"
 _MOST_ITEMS = 500
+_LAST_YEAR = 9000
+_LONGEST_NAME = 255
 _ZERO = Decimal(0)
 _KW: Mapping[str, Decimal] = {"w": Decimal("0.001"), "kw": Decimal(1), "mw": Decimal(1000)}
 
@@ -64,7 +67,7 @@ class Order:
     @property
     def delivery(self) -> Mapping[str, Any]:
         """How it is delivered."""
-        return _bag(_bag(self.told, "fulfillment"), "deliveryAttributes")
+        return inner_bag(inner_bag(self.told, "fulfillment"), "deliveryAttributes")
 
     def grouped(self) -> list[tuple[Line, ...]]:
         """Lines that are one commitment, in order."""
@@ -101,7 +104,7 @@ def translated(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, An
 def memory(body: Mapping[str, Any]) -> dict[str, Any]:
     """What later answers need of a request: its transaction, and the names of its order."""
     context = body["context"]
-    kept = {name: context[name] for name in ("transaction_id", "domain", "location") if context.get(name) is not None}
+    kept = _short(context, ("transaction_id", "domain"))
     told = mapping(plain(body.get("message") or {}), "$.message")
     v2 = read_context(context)
     if not _has_order(v2["action"]):
@@ -119,9 +122,19 @@ def memory(body: Mapping[str, Any]) -> dict[str, Any]:
         for group in order.grouped()
         for line in group
     ]
-    parties = {name: order.told[name] for name in ("buyer", "seller") if order.told.get(name) is not None}
-    fulfillment = _bag(order.told, "fulfillment").get("id")
-    return {"context": kept, "order": order.order_id, "lines": lines, "parties": parties, "fulfillment": fulfillment}
+    return {
+        "context": kept,
+        "order": order.order_id,
+        "lines": lines,
+        "parties": _short(order.told, ("buyer", "seller")),
+        "fulfillment": _short(inner_bag(order.told, "fulfillment"), ("id",)).get("id"),
+    }
+
+
+def _short(told: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Members that are short texts, to be echoed."""
+    found = {name: told.get(name) for name in names}
+    return {name: each for name, each in found.items() if isinstance(each, str) and len(each) <= _LONGEST_NAME}
 
 
 def _has_order(action: str) -> bool:
@@ -131,13 +144,13 @@ def _has_order(action: str) -> bool:
 def _read(told: Mapping[str, Any], context: Mapping[str, Any], action: str) -> dict[str, Any]:
     match action.removeprefix("on_"):
         case "discover":
-            return {"intent": {}} if action == "discover" else {"catalogs": _catalogs(told)}
+            return {"intent": {}} if action == "discover" else {"catalogs": read_catalogs(told)}
         case "rate":
             ratings = told.get("ratings", told.get("rating", told))
             inputs = [_rating(each, context) for each in (ratings if isinstance(ratings, list) else [ratings])]
             return {"ratingInputs" if action == "rate" else "ratings": inputs}
         case "support":
-            asked = _bag(told, "support") or told
+            asked = inner_bag(told, "support") or told
             order = asked.get("orderId", asked.get("order_id", asked.get("ref_id", asked.get("refId"))))
             return {"support": {} if order is None else {"orderId": str(order)}}
         case "track":
@@ -152,12 +165,12 @@ def read_order(told: Mapping[str, Any], context: Mapping[str, Any], action: str)
     order_id = order.get("id", told.get("order_id", told.get("orderId")))
     if order_id is None:
         order_id = f"order-{context['transactionId']}"
-    if not isinstance(order_id, str) or not 0 < len(order_id) <= 255:
+    if not isinstance(order_id, str) or not 0 < len(order_id) <= _LONGEST_NAME:
         raise Fault("SCH_SCHEMA_VALIDATION_FAILED", "the id of the order is no short text", f"{_ORDER}['beckn:id']")
     items = order.get("orderItems") or []
     if not isinstance(items, list) or len(items) > _MOST_ITEMS:
         raise Fault("SCH_SCHEMA_VALIDATION_FAILED", f"it is no list of at most {_MOST_ITEMS}", f"{_ORDER}.orderItems")
-    delivery = _bag(_bag(order, "fulfillment"), "deliveryAttributes")
+    delivery = inner_bag(inner_bag(order, "fulfillment"), "deliveryAttributes")
     lines = tuple(
         _line(mapping(each, f"{_ORDER}.orderItems[{i}]"), delivery, f"{_ORDER}.orderItems[{i}]", action)
         for i, each in enumerate(items)
@@ -166,15 +179,15 @@ def read_order(told: Mapping[str, Any], context: Mapping[str, Any], action: str)
 
 
 def _line(item: Mapping[str, Any], delivery: Mapping[str, Any], path: str, action: str) -> Line:
-    attributes = _bag(item, "orderItemAttributes")
+    attributes = inner_bag(item, "orderItemAttributes")
     ordered = item.get("orderedItem")
     ordered = ordered.get("id") if isinstance(ordered, Mapping) else ordered
-    if not isinstance(ordered, str) or not 0 < len(ordered) <= 255:
+    if not isinstance(ordered, str) or not 0 < len(ordered) <= _LONGEST_NAME:
         raise Fault("SCH_REQUIRED_FIELD_MISSING", "it does not say what is ordered", at(path, "beckn:orderedItem"))
     offer = item.get("acceptedOffer")
     offer_id = offer.get("id") if isinstance(offer, Mapping) else offer
     line = Line(
-        str(item.get("lineId") or ordered)[:255],
+        str(item.get("lineId") or ordered)[:_LONGEST_NAME],
         ordered,
         offer_id if isinstance(offer_id, str) else None,
         read_price(offer.get("price"), at(path, "beckn:acceptedOffer")) if isinstance(offer, Mapping) else None,
@@ -197,7 +210,9 @@ def _what(ordered: str, slot_id: Any) -> tuple[Product, str, datetime | None] | 
         if not isinstance(name, str):
             continue
         try:
-            return Product.COMPUTE_WINDOW, *parse_slot_id(name)
+            site_id, starts = parse_slot_id(name)
+            if starts == slot_floor(starts) and starts.year < _LAST_YEAR:
+                return Product.COMPUTE_WINDOW, site_id, starts
         except ValueError:
             pass
         try:
@@ -212,7 +227,10 @@ def _span(attributes: Mapping[str, Any], delivery: Mapping[str, Any], path: str)
     for told, where in ((attributes, at(path, "beckn:orderItemAttributes")), (delivery, _ORDER)):
         if told.get("activationTime") is not None:
             starts = instant(told, "activationTime", where)
-            found = starts, starts + duration(told, "duration", where)
+            lasts = duration(told, "duration", where)
+            if starts.year >= _LAST_YEAR or lasts > SLOT * MOST_INTERVALS:
+                raise Fault("SCH_INVALID_FORMAT", "it is later or longer than anything on sale", where)
+            found = starts, starts + lasts
         elif told.get("timeWindow") is not None:
             window = inner(told, "timeWindow", where)
             found = instant(window, "start", where), instant(window, "end", where)
@@ -226,7 +244,7 @@ def _span(attributes: Mapping[str, Any], delivery: Mapping[str, Any], path: str)
 
 def _load(attributes: Mapping[str, Any], delivery: Mapping[str, Any], path: str) -> Decimal | None:
     """What is asked for in each half-hour, kW; None where nothing says."""
-    capacity = _bag(attributes, "capacityParameters")
+    capacity = inner_bag(attributes, "capacityParameters")
     places = (
         (attributes, "requestedReduction", attributes.get("requestedReductionUnit", "kW")),
         (capacity, "reservedCapacity", capacity.get("capacityUnit", "MW")),
@@ -355,41 +373,3 @@ def _rating(told: Any, context: Mapping[str, Any]) -> dict[str, Any]:
     value = found.get("value", found.get("ratingValue"))
     scale = {"min": found.get("worstRating", 1), "value": value, "max": found.get("bestRating", 5)}
     return {"target": {"id": made_of(context.get("bapId"), "order", str(order))}, "range": scale}
-
-
-def _catalogs(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Catalogs of others."""
-    return [_catalog(mapping(each, "$.message.catalogs")) for each in told.get("catalogs") or ()]
-
-
-def _catalog(told: Mapping[str, Any]) -> dict[str, Any]:
-    provider = told.get("provider")
-    named = provider if isinstance(provider, Mapping) else {"id": provider or told.get("id")}
-    return {
-        "id": str(told.get("id")),
-        "descriptor": _words(told),
-        "provider": {"id": str(named.get("id")), "descriptor": _words(named)},
-        "resources": [
-            {"id": str(item.get("id")), "descriptor": _words(item), "resourceAttributes": _typed(item)}
-            for item in told.get("items") or ()
-        ],
-        "offers": [
-            {"id": str(offer.get("id")), "resourceIds": offer.get("items") or [], "descriptor": _words(offer)}
-            for offer in told.get("offers") or ()
-        ],
-    }
-
-
-def _typed(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {"@context": COMPUTE, "@type": "Item", **_bag(item, "itemAttributes")}
-
-
-def _words(told: Mapping[str, Any]) -> dict[str, Any]:
-    found = _bag(told, "descriptor")
-    return {name: found[name] for name in ("name", "shortDesc") if isinstance(found.get(name), str)}
-
-
-def _bag(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A member that is an object; an empty one where it is not there."""
-    found = told.get(name)
-    return {} if found is None else mapping(found, f"$..['beckn:{name}']")

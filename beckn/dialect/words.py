@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from beckn.packs.reading import mapping
 from beckn.protocol.faults import Fault
 
 WORDS = "https://raw.githubusercontent.com/beckn/protocol-specifications-new"
@@ -106,3 +107,9 @@ def bag(kind: str, words: str, **fields: Any) -> dict[str, Any]:
 def descriptor(name: str, short: str) -> dict[str, Any]:
     """Words about something."""
     return {"@type": "beckn:Descriptor", "schema:name": name, "beckn:shortDesc": short}
+
+
+def inner_bag(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A member that is an object; an empty one where it is not there."""
+    found = told.get(name)
+    return {} if found is None else mapping(found, f"$..['beckn:{name}']")

@@ -292,6 +292,74 @@ def test_point_28_a_turn_down_is_confirmed_in_part_and_says_from_where_to_where(
         assert given["beckn:targetLoad"] == pytest.approx(reached)
 
 
+def test_point_28_an_alert_of_the_grid_is_answered_with_what_is_done(tmp_path: Path):
+    with old_market(tmp_path) as (world, buyer):
+        catalogs = buyer.ask("discover", {"text_search": "turned down"}, "msg-d")["message"]["catalogs"]
+        resource = catalogs[0]["beckn:items"][0]
+        plan = world.bench.house.loop.standing()
+        row = plan.site_ids.index(resource["beckn:id"].partition(".")[2])
+        starts = plan.start + SLOT * int(next(i for i, kw in enumerate(plan.planned_kw[row]) if kw >= 20 and i > 2))
+        activation = {
+            "@context": CORE,
+            "@type": "beckn:DemandFlexibilityActivation",
+            "beckn:requestedReduction": 0.01,
+            "beckn:requestedReductionUnit": "MW",
+            "beckn:activationTime": format_utc(starts),
+            "beckn:duration": "PT30M",
+        }
+        line = {"beckn:lineId": "a-1", "beckn:orderedItem": resource["beckn:id"]}
+        order: dict[str, Any] = {
+            "beckn:id": "df-1",
+            "beckn:orderItems": [{**line, "beckn:orderItemAttributes": activation}],
+        }
+        assert "error" not in buyer.ask("confirm", {"order": order}, "msg-c")
+        world.bench.tick()
+        order["beckn:fulfillment"] = {
+            "beckn:deliveryAttributes": {
+                "@context": CORE,
+                "@type": "beckn:DemandFlexibilityEvent",
+                "beckn:gridEventAlert": {"eventId": "event-7", "eventType": "peak", "severity": "high"},
+                "beckn:requestedReduction": 5,
+            }
+        }
+        told = buyer.ask("update", {"order": order}, "msg-u")
+        assert "error" not in told, told["error"]
+        action = told["message"]["order"]["beckn:fulfillment"]["beckn:deliveryAttributes"]["beckn:flexibilityAction"]
+        assert action["responseToEvent"] == "event-7"
+        assert action["actionType"] in {"workload_shift", "workload_pause", "continue_with_acknowledgement"}
+        del order["beckn:orderItems"]
+        refused = buyer.post("update", buyer.body("update", {"order": order}, "msg-u2", "txn-ce-1"))
+        assert refused.json()["error"]["code"] == "SCH_REQUIRED_FIELD_MISSING"
+
+
+@pytest.mark.parametrize(
+    ("ordered", "times", "code"),
+    [
+        ("turn-down.leeds", {"activationTime": "9999-12-31T23:30:00Z", "duration": "PT30M"}, "SCH_INVALID_FORMAT"),
+        ("turn-down.leeds", {"activationTime": "2023-03-01T10:10:00Z", "duration": "PT30M"}, "SCH_INVALID_FORMAT"),
+        ("turn-down.leeds", {"activationTime": "2023-03-01T10:00:00Z", "duration": "P900D"}, "SCH_INVALID_FORMAT"),
+        ("turn-down.leeds", {"requestedReduction": 1, "requestedReductionUnit": "hp"}, "SCH_INVALID_ENUM"),
+        ("turn-down.leeds", {"requestedReduction": -1}, "SCH_INVALID_FORMAT"),
+        (None, {}, "SCH_REQUIRED_FIELD_MISSING"),
+    ],
+)
+def test_point_28_what_cannot_be_read_is_refused(ordered: str | None, times: dict[str, Any], code: str):
+    item = {"lineId": "1", "orderedItem": ordered, "orderItemAttributes": times}
+    context = {"bap_id": "b", "message_id": "m", "transaction_id": "t", "action": "confirm"}
+    with pytest.raises(Fault) as caught:
+        read({"context": context, "message": {"order": {"orderItems": [item]}}})
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("slot", ["leeds.99991231T2330Z", "leeds.20230301T1010Z"])
+def test_point_28_what_is_no_half_hour_is_no_item_of_ours(slot: str):
+    context = {"bap_id": "b", "message_id": "m", "transaction_id": "t", "action": "select"}
+    found = read({"context": context, "message": {"order": {"orderItems": [{"orderedItem": slot}]}}})
+    (told,) = found["message"]["contract"]["commitments"]
+    assert told["resources"] == [{"id": slot}]
+    assert "commitmentAttributes" not in told
+
+
 def test_point_28_signatures_are_over_raw_bytes_and_a_repetition_is_refused(tmp_path: Path):
     with old_market(tmp_path) as (world, buyer):
         body = buyer.body("discover", {}, "msg-1", "txn-1")
