@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from agents.flexibility.actuals import Actuals
 from agents.site.agent import SiteAgent
 from audit.log import AuditLog
 from beckn.correspondence import Correspondence
-from beckn.identity import Identity, SellingTerms, identity_of, manner_of, terms_of
+from beckn.identity import Identity, Manner, SellingTerms, identity_of, manner_of, terms_of
 from beckn.keys import FILE, KeyRing
 from beckn.outbox import Deliverer
 from beckn.provider.alerts import Alerted, Alerts
@@ -121,16 +121,14 @@ class _Builder:
         worker = Worker(
             store.messages, dispatcher(provider, self._kept), lambda message, _error: provider.give_up(message)
         )
-        reception = Reception(
-            self._own,
-            manner_of(settings),
-            self._guard,
-            self._signer,
-            Books(store.messages, store.contracts, parts.log),
-            clock,
-            Limits(RateLimit(settings.beckn_requests_per_second), RateLimit(settings.beckn_requests_per_second)),
-            worker.offer,
-        )
+        limits = Limits(RateLimit(settings.beckn_requests_per_second), RateLimit(settings.beckn_requests_per_second))
+
+        def reception(manner: Manner) -> Reception:
+            books = Books(store.messages, store.contracts, parts.log)
+            return Reception(self._own, manner, self._guard, self._signer, books, clock, limits, worker.offer)
+
+        manner = manner_of(settings)
+        old = replace(manner, ack_body="nested", dialect="2025") if settings.beckn_dialect_2025 else None
         workshop = Workshop(
             worker=worker,
             deliverer=deliverer,
@@ -141,7 +139,8 @@ class _Builder:
             leading=lambda: parts.loop.leading,
             consumer_tick=lambda: None,
         )
-        return Trade(self._own, reception, self._display, workshop, clock)
+        takes_old = None if old is None else reception(old)
+        return Trade(self._own, reception(manner), self._display, workshop, clock, takes_old)
 
     def _kept(self, message: Message) -> None:
         with self._parts.store.trading.work() as work:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from beckn.dialect.answers import asked_in_2025, write_answer, write_unasked
+from beckn.dialect.reading import translated
 from beckn.identity import Identity
+from beckn.packs.contracts import NOTHING
 from beckn.protocol.actions import PUBLISH, callback_of
 from beckn.protocol.body import read_body, write_body
 from beckn.protocol.context import Context, is_uuid, read_context
@@ -28,15 +32,34 @@ class Correspondence:
         self._clock = clock
         self._delivery = delivery
 
-    def answer(self, request: Message, context: Context, message: Mapping[str, Any], fault: Fault | None) -> Delivery:
-        """The callback that answers ``request``, tied to its signature; ``fault`` tells why it was not met."""
+    def answer(
+        self,
+        request: Message,
+        context: Context,
+        message: Mapping[str, Any],
+        fault: Fault | None,
+        about: Contract | None = None,
+    ) -> Delivery:
+        """The callback that answers ``request``, tied to its signature; ``fault`` tells why it was not met.
+
+        :param about: the contract that it is about, as it stands after the answer.
+        """
         told = context.answered(self._clock.now(), self.own.subscriber_id, self.own.url, self._delivery)
-        return self._owed(told, request.peer_id, context.sender_uri or "", message, fault, request.signature)
+        uri = context.sender_uri or ""
+        owed = self._owed(told, request.peer_id, uri, message, fault, request.signature)
+        asked = asked_in_2025(request.body)
+        if asked is None:
+            return owed
+        written = write_answer(read_body(owed.body), asked, about)
+        return replace(owed, body=write_body(written), url=f"{uri.rstrip('/')}/{written['context']['action']}")
 
     def unasked(self, contract: Contract, action: str, message: Mapping[str, Any]) -> Delivery:
         """What a provider says about a contract without having been asked: a fresh id in the contract's transaction."""
         told = self._about(contract, action)
-        return self._owed(told, contract.peer_id, contract.peer_uri, message, None, None)
+        owed = self._owed(told, contract.peer_id, contract.peer_uri, message, None, None)
+        if "dialect" not in contract.document:
+            return owed
+        return replace(owed, body=write_body(write_unasked(read_body(owed.body), contract)))
 
     def request(
         self,
@@ -110,9 +133,13 @@ class Correspondence:
 
 
 def reread(message: Message) -> tuple[Context, Mapping[str, Any]]:
-    """Context and body of a message that was taken in, as of the instant when it came."""
-    body = read_body(message.body)
-    return read_context(body["context"], message.action, message.at), body
+    """Context and body of a message that was taken in, as of the instant when it came, in the words of version 2.
+
+    One that came in the dialect of 2025 bears under ``dialect`` what its answers need.
+    """
+    body, kept = translated(read_body(message.body))
+    context = read_context(body["context"], message.action, message.at)
+    return context, body if kept is None else {**body, "dialect": kept}
 
 
 def echo(action: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,15 +156,7 @@ def echo(action: str, body: Mapping[str, Any]) -> dict[str, Any]:
             return {"support": asked["support"]}
         case _:
             contract = {name: told for name, told in asked["contract"].items() if name != "id" or is_uuid(told)}
-            return {"contract": contract if contract.get("commitments") else {**contract, "commitments": [_NOTHING]}}
-
-
-_NOTHING: Mapping[str, Any] = {
-    "status": {"descriptor": {"code": "CLOSED"}},
-    "resources": [],
-    "offer": {"id": "none", "resourceIds": []},
-}
-"""where the specification wants a commitment and there is none"""
+            return {"contract": contract if contract.get("commitments") else {**contract, "commitments": [NOTHING]}}
 
 
 def _contexts(value: Any) -> Iterator[str]:

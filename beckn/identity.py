@@ -27,12 +27,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How acknowledgements and errors are written, and repeated callbacks taken."""
+    """How acknowledgements and errors are written, repeated callbacks taken, and in which dialect requests come."""
 
     ack_body: Literal["flat", "nested"] = "flat"
     no_callback_status: Literal[202, 409] = 202
     error_fields: Literal["code", "errorCode"] = "code"
     repeated_callbacks: Literal["accept", "reject"] = "accept"
+    dialect: Literal["v2", "2025"] = "v2"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ evaluator of its own. It takes
 
 - steps ``.name``, ``['name']``, ``.*``, ``[*]``, ``[0]`` and filters ``?(...)``, ``[?(...)]``, ``[?...]``;
 - in a filter ``&&``, ``||``, ``!``, brackets, ``==``, ``!=``, ``<>``, ``<``, ``<=``, ``>``, ``>=``, ``starts with``,
-  ``exists(path)``, a path alone for its existence, paths from ``@`` and ``$``, texts, numbers, true, false and null.
+  ``in ['a', 'b']``, ``exists(path)``, a path alone for its existence, paths from ``@`` and ``$``, texts, numbers, true,
+  false and null.
 
 A comparison is existential: it holds if it holds for any pair of the values of both sides, so never where a side has
 none. Texts compare sign by sign, which orders UTC times written alike; values of different kinds are only unequal; a
@@ -36,7 +37,7 @@ MOST_VISITS = 40_000
 """nodes and comparisons of one evaluation, some 30 ms"""
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<number>-?\d{1,17}(?:\.\d{1,17})?)"
-    r"|(?P<name>[A-Za-z_][\w:-]*)|(?P<sign>&&|\|\||==|!=|<>|<=|>=|[$@.*?()\[\]<>!]))"
+    r"|(?P<name>[A-Za-z_][\w:-]*)|(?P<sign>&&|\|\||==|!=|<>|<=|>=|[$@.*?(),\[\]<>!]))"
 )
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -360,6 +361,13 @@ class _Parser:
             sign = "starts with"
         if sign is not None:
             return _Condition(sign, (left, self._operand()))
+        if (self._peek(), self._peek(1)) == (("name", "in"), ("sign", "[")):
+            self._next += 2
+            parts = [_Condition("==", (left, self._operand()))]
+            while self._take(","):
+                parts.append(_Condition("==", (left, self._operand())))
+            self._need("]")
+            return _Condition("or", tuple(parts))
         if isinstance(left, _Literal):
             raise self._wrong("a value alone is no condition")
         return _Condition("exists", (left,))

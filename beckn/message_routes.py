@@ -1,4 +1,4 @@
-"""The endpoints of version 2: one path an action, raw bytes in, a signed acknowledgement out; and our own schemas."""
+"""The endpoints: one path an action, raw bytes in, a signed acknowledgement out; and our own schemas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from beckn.protocol.body import MOST_BYTES
 from beckn.reception import Reception
 
-BASE = "/beckn/v2"
+BASE, BASE_2025 = "/beckn/v2", "/beckn/2025"
 SCHEMAS = f"{BASE}/schemas/"
 
 
@@ -23,14 +23,7 @@ def message_routes(reception: Reception, documents: Callable[[], Mapping[str, Ma
     @routes.post("/<path:action>")
     def receive(action: str) -> Response:
         """Take a message in."""
-        request.max_content_length = MOST_BYTES + 1
-        try:
-            raw = request.get_data(cache=False)
-        except HTTPException:
-            raw = b" " * (MOST_BYTES + 1)
-        header = request.headers.get("Authorization")
-        reply = reception.receive(action, raw, header, request.remote_addr or "unknown")
-        return Response(reply.body, reply.status, headers=dict(reply.headers), mimetype="application/json")
+        return taken(reception, action)
 
     @routes.get("/schemas/<path:name>")
     def schema(name: str) -> Response:
@@ -46,3 +39,29 @@ def message_routes(reception: Reception, documents: Callable[[], Mapping[str, Ma
         return response
 
     return routes
+
+
+def dialect_routes(reception: Reception | None) -> Blueprint:
+    """Routes of the dialect of 2025 over ``reception``; without one every path is unknown."""
+    routes = Blueprint("beckn_2025", __name__, url_prefix=BASE_2025)
+
+    @routes.post("/<path:action>")
+    def receive(action: str) -> Response:
+        """Take a message in."""
+        if reception is None:
+            abort(404)
+        return taken(reception, action)
+
+    return routes
+
+
+def taken(reception: Reception, action: str) -> Response:
+    """The answer to the request at hand, whose very bytes are what was signed."""
+    request.max_content_length = MOST_BYTES + 1
+    try:
+        raw = request.get_data(cache=False)
+    except HTTPException:
+        raw = b" " * (MOST_BYTES + 1)
+    header = request.headers.get("Authorization")
+    reply = reception.receive(action, raw, header, request.remote_addr or "unknown")
+    return Response(reply.body, reply.status, headers=dict(reply.headers), mimetype="application/json")

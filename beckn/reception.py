@@ -19,10 +19,12 @@ from loguru import logger
 from audit.bodies.trade import MessageBody
 from audit.log import AuditLog
 from audit.record import Entry, Trace
+from beckn.dialect.reading import read_envelope, read_message
+from beckn.dialect.words import WORDS, action_of
 from beckn.identity import Identity, Manner
 from beckn.intake import Intake
 from beckn.protocol.acknowledgement import Shape, Written, ack, ack_without_callback, nack, shape_of
-from beckn.protocol.actions import ACTIONS, ON_PUBLISH, PUBLISH, is_callback, request_of
+from beckn.protocol.actions import ACTIONS, ON_PUBLISH, PUBLISH, TRANSACTIONS, is_callback, request_of
 from beckn.protocol.body import read_body
 from beckn.protocol.context import Context, message_id_of, read_context
 from beckn.protocol.faults import Fault
@@ -108,6 +110,8 @@ class Reception:
 
     def receive(self, action: str, raw: bytes, header: str | None, address: str) -> Reply:
         """Take a message to the path of ``action`` from ``address``, signed by ``header``; never raises."""
+        old = self._manner.dialect == "2025"
+        action = action_of(action) if old else action
         arrival = _Arrival(action, raw, header, self._clock.now())
         wait_s = self._limits.by_address.take(address)
         if wait_s is not None:
@@ -115,8 +119,10 @@ class Reception:
         found: Mapping[str, Any] = {}
         try:
             found = read_body(raw)
-            if action not in ACTIONS:
+            if action not in (TRANSACTIONS if old else ACTIONS):
                 raise Fault("NET_NOT_IMPLEMENTED", f"there is no action {action[:60]!r}")
+            if old:
+                found = read_envelope(found)
             return self._taken(arrival, found)
         except Fault as fault:
             return self._refused(arrival, found, fault)
@@ -137,8 +143,13 @@ class Reception:
         if not is_callback(arrival.action):
             field = "bppUri" if arrival.action == PUBLISH else "bapUri"
             self._guard.require_address(participant, context.sender_uri, f"$.context.{field}")
-        require_structure(found, arrival.action)
-        self._guard.require_contexts(found, participant)
+        if self._manner.dialect == "2025":
+            self._guard.require_contexts(found, participant, (WORDS,))
+            found = read_message(found)
+            require_structure(found, arrival.action)
+        else:
+            require_structure(found, arrival.action)
+            self._guard.require_contexts(found, participant)
         peer = participant.subscriber_id
         wait_s = self._limits.by_peer.take(peer)
         if wait_s is not None:

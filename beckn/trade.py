@@ -61,11 +61,21 @@ class Trade:
     """The participant.
 
     :ivar reception: takes messages in.
+    :ivar reception_2025: takes those of the dialect of 2025 in; None where it is not served.
     """
 
-    def __init__(self, own: Identity, reception: Reception, display: Display, workshop: Workshop, clock: Clock) -> None:
+    def __init__(
+        self,
+        own: Identity,
+        reception: Reception,
+        display: Display,
+        workshop: Workshop,
+        clock: Clock,
+        reception_2025: Reception | None = None,
+    ) -> None:
         self.own = own
         self.reception = reception
+        self.reception_2025 = reception_2025
         self._display = display
         self._with = workshop
         self._clock = clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from beckn.message_routes import message_routes
+from beckn.message_routes import dialect_routes, message_routes
 from beckn.routes import beckn_api
 from web import access, pages, problems, security
 from web.api import (
@@ -46,6 +46,9 @@ def create_app(services: Services) -> DocumentedAPI:
         messages = message_routes(services.trade.reception, services.trade.documents)
         app.register_blueprint(messages)
         csrf.exempt(messages)
+        old = dialect_routes(services.trade.reception_2025)
+        app.register_blueprint(old)
+        csrf.exempt(old)
     pages.register(app, services)
     return app
 

@@ -29,6 +29,12 @@ SETTLEMENT_STATES: Mapping[ContractState, str] = {
     ContractState.COMPLETE: "COMPLETE",
 }
 """a contract that was cancelled discharges nothing"""
+NOTHING: Mapping[str, Any] = {
+    "status": {"descriptor": {"code": "CLOSED"}},
+    "resources": [],
+    "offer": {"id": "none", "resourceIds": []},
+}
+"""where the specification wants a commitment and there is none"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,11 @@ class Request:
         return told
 
     @property
+    def dialect(self) -> Mapping[str, Any] | None:
+        """The names of a request in the dialect of 2025; None for one of version 2."""
+        return self.body.get("dialect")
+
+    @property
     def trace(self) -> tuple[str, str]:
         """Transaction and message id."""
         return self.context.transaction_id, self.context.message_id

@@ -21,6 +21,7 @@ from beckn.protocol.faults import Fault
 from beckn.provider.changes import lessened, powers, require_range
 from beckn.provider.counter import Counter, Request
 from beckn.provider.items import Item, notice_deadline, read_items, span_of, write_items
+from beckn.provider.one_step import answers, asked_in, require_accepted
 from beckn.provider.paper import Standing, buyer_of, read_asked, require_agreed
 from beckn.provider.records import Event
 from beckn.provider.stock import reductions_of
@@ -115,8 +116,8 @@ class Provider:
         effects: Sequence[Effect] = (),
     ) -> None:
         """The step's one transaction: ``contract`` is what changed, ``about`` what it is about without a change."""
-        answer = self._with.correspondence.answer(request.message, request.context, reply, fault)
         named = contract or about
+        answer = self._with.correspondence.answer(request.message, request.context, reply, fault, named)
         contract_id = named.contract_id if named is not None else request.message.contract_id
         with self._with.trading.work() as work:
             if contract is not None:
@@ -142,10 +143,10 @@ class Provider:
         self._end(request, {"contract": contract.document["wire"]}, contract=contract)
 
     def _init(self, request: Request) -> None:
-        contract = self._require(request)
+        contract = self._ordered(request)
         if contract.state is not ContractState.DRAFT:
             raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
-        require_agreed(request.asked["contract"], read_items(contract))
+        self._require_agreed(request, contract)
         self._require_valid(contract)
         now = self._with.clock.now()
         if contract.held_until is not None and contract.held_until > now:
@@ -171,7 +172,7 @@ class Provider:
         self._on_traded()
 
     def _confirm(self, request: Request) -> None:
-        contract = self._require(request)
+        contract = self._ordered(request)
         if contract.state is ContractState.ACTIVE:
             if contract.document.get("confirmed_by") != request.message.message_id:
                 raise Fault("BIZ_ALREADY_CONFIRMED", "the contract is in force already")
@@ -179,7 +180,7 @@ class Provider:
             return
         if contract.state is not ContractState.DRAFT:
             raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
-        require_agreed(request.asked["contract"], read_items(contract))
+        self._require_agreed(request, contract)
         seq = self._recorded(request, contract, "confirmed")
         if seq is None:
             self._require_valid(contract)
@@ -344,6 +345,35 @@ class Provider:
             raise Fault("BIZ_ORDER_NOT_FOUND", "there is no such contract with you", "$.message.contract.id")
         return contract
 
+    def _ordered(self, request: Request) -> Contract:
+        """The contract to initialise or confirm; in the dialect of 2025 it may be one that was not selected before.
+
+        Then it is quoted now, and stored as a draft before anything binds us.
+        """
+        known = self._found(request)
+        asked = asked_in(request.asked["contract"]) if request.dialect is not None else None
+        fresh = known is None or (known.state is ContractState.DRAFT and known.held_until is None)
+        if asked is None or not fresh or (known is not None and answers(read_items(known), asked)):
+            return self._require(request)
+        items = self._with.stock.quote(asked)
+        if not answers(items, asked):
+            raise Fault("BIZ_QUANTITY_UNAVAILABLE", "less than that is free in those half-hours")
+        require_accepted(request.asked["contract"], items)
+        draft = self._drafted(request, known, items, buyer_of(request.asked["contract"], request.message.peer_id))
+        with self._with.trading.work() as work:
+            return work.save(draft)
+
+    def _require_agreed(self, request: Request, contract: Contract) -> None:
+        """Refuse what is not what was quoted."""
+        wire, items = request.asked["contract"], read_items(contract)
+        if request.dialect is None:
+            require_agreed(wire, items)
+            return
+        asked = asked_in(wire)
+        if asked is not None and not answers(items, asked):
+            raise Fault("BIZ_QUOTE_EXPIRED_OR_CHANGED", "other half-hours or kW were quoted to you")
+        require_accepted(wire, items)
+
     def _owned(
         self, request: Request, contract_id: str, code: str = "BIZ_ORDER_NOT_FOUND", path: str = "$.message"
     ) -> Contract:
@@ -365,7 +395,7 @@ class Provider:
         """A draft with what was quoted just now."""
         now, (starts, ends) = self._with.clock.now(), span_of(items)
         draft = known or Contract(
-            contract_id=str(uuid.uuid4()),
+            contract_id=str(uuid.uuid4()) if request.dialect is None else request.asked["contract"]["id"],
             side=Side.PROVIDER,
             product=items[0].product,
             transaction_id=request.context.transaction_id,
@@ -377,7 +407,8 @@ class Provider:
             created_at=now,
             updated_at=now,
         )
-        draft = replace(draft, product=items[0].product, document={**draft.document, "buyer": buyer})
+        names = {} if request.dialect is None else {"dialect": request.dialect}
+        draft = replace(draft, product=items[0].product, document={**draft.document, "buyer": buyer, **names})
         return self._written(draft, items)
 
     def _written(self, contract: Contract, items: Sequence[Item]) -> Contract:

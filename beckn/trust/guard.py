@@ -75,13 +75,15 @@ class Guard:
         require_same_endpoint(claimed, participant.url, path)
         self._addresses.require(claimed, path)
 
-    def require_contexts(self, body: Mapping[str, Any], participant: Participant) -> None:
+    def require_contexts(self, body: Mapping[str, Any], participant: Participant, more: tuple[str, ...] = ()) -> None:
         """Return if every ``@context`` may be used; :class:`Fault` ``SCH_INVALID_JSONLD_CONTEXT`` otherwise.
 
         Below the address that the registry has of a participant stand its own words, which are never fetched.
+
+        :param more: addresses below which contexts are accepted too.
         """
         bases = (self._own,) if participant.url is None else (self._own, participant.url)
-        require_contexts(dict(body), self._hosts, bases)
+        require_contexts(dict(body), self._hosts, (*bases, *more))
 
     def check_answer(self, header: str | None, body: bytes, request_signature: str, peer_id: str) -> str | None:
         """What is wrong with the signature of a peer's acknowledgement; None where nothing is."""
