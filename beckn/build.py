@@ -19,6 +19,7 @@ from beckn.correspondence import Correspondence
 from beckn.identity import Identity, SellingTerms, identity_of, manner_of, terms_of
 from beckn.keys import FILE, KeyRing
 from beckn.outbox import Deliverer
+from beckn.provider.alerts import Alerted, Alerts
 from beckn.provider.paper import Paper
 from beckn.provider.provider import Counter, Provider
 from beckn.provider.records import Records
@@ -44,7 +45,7 @@ from store.outbox import OutboxRepository
 from store.repositories import Repositories
 
 
-class Loop(Planner, Protocol):
+class Loop(Planner, Alerted, Protocol):
     """The negotiation loop, as the trade sees it."""
 
     def request_tick(self, trigger: str) -> None: ...
@@ -172,6 +173,7 @@ class _Builder:
             plan_lock=lock,
             catalogues=partial(on_sale, self._stock, self._own),
             sites=self._sites,
+            alerts=Alerts(parts.loop, self._stock.planned_kw),
         )
 
     def _settling(self) -> Settling:

@@ -54,6 +54,18 @@ def change_of_contract(connection: Connection, contract_id: str, state: Hold) ->
     connection.execute(sa.update(reductions).where(active).values(state=state.value))
 
 
+def put(connection: Connection, held: Sequence[Reduction]) -> None:
+    """Keep these in place of what their contracts have in the same half-hours."""
+    for reduction in held:
+        same = sa.and_(
+            reductions.c.contract_id == reduction.contract_id,
+            reductions.c.site_id == reduction.site_id,
+            reductions.c.starts == reduction.starts,
+        )
+        connection.execute(sa.delete(reductions).where(same))
+    add(connection, held)
+
+
 def drop(connection: Connection, contract_id: str) -> None:
     """Forget what a draft held."""
     connection.execute(sa.delete(reductions).where(reductions.c.contract_id == contract_id))

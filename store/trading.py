@@ -52,6 +52,10 @@ class Work:
         """Keep load movable for a contract, as :meth:`hold_bookings`."""
         reductions.add(self._connection, held)
 
+    def put_reductions(self, held: Sequence[Reduction]) -> None:
+        """Move away more of what a contract moves away already."""
+        reductions.put(self._connection, held)
+
     def settle_reductions(self, contract_id: str, state: Hold) -> None:
         """Commit or release the reductions of a contract."""
         reductions.change_of_contract(self._connection, contract_id, state)

@@ -18,6 +18,7 @@ COMPUTE_WINDOW = "compute-window"
 TURN_DOWN = "turn-down"
 CARBON = "carbon"
 SETTLEMENT = "settlement"
+ALERT = "alert"
 VERSION = "v1"
 
 DURATION = r"^P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?$"
@@ -193,6 +194,28 @@ class ConsiderationForm(Form):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     amount: float
     basis: Literal["promised", "delivered"]
+
+
+class AlertForm(GridForm):
+    """What a grid needs in the middle of an event."""
+
+    type: Annotated[Literal["GridEventAlert"], Field(alias="@type")]
+    event_id: Annotated[str, Field(min_length=1, max_length=120)]
+    event_type: Annotated[str, Field(min_length=1, max_length=120)]
+    severity: Literal["low", "moderate", "high", "critical"]
+    site_id: Annotated[str, Field(min_length=1, max_length=63)]
+
+
+class ActionForm(GridForm):
+    """What is done about it."""
+
+    type: Annotated[Literal["FlexibilityAction"], Field(alias="@type")]
+    event_id: Annotated[str, Field(min_length=1, max_length=120)]
+    action_type: Literal["shift", "pause", "continue"]
+    reason: Annotated[str, Field(max_length=2000)]
+    carbon_kg: float
+    response_seconds: Annotated[float, Field(ge=0)]
+    tick_id: str | None = None
 
 
 FormT = TypeVar("FormT", bound=Form)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from beckn.packs.forms import (
+    ALERT,
     CARBON,
     COMPUTE_WINDOW,
     SETTLEMENT,
     TURN_DOWN,
     VERSION,
+    ActionForm,
+    AlertForm,
     CarbonForm,
     ComputeWindowForm,
     ComputeWindowOfferForm,
@@ -25,6 +28,7 @@ _PACKS: dict[str, dict[str, type[Form]]] = {
     TURN_DOWN: {"TurnDownResource": TurnDownForm, "TurnDownOffer": TurnDownOfferForm},
     CARBON: {"CarbonWindow": CarbonForm},
     SETTLEMENT: {"FlexConsideration": ConsiderationForm},
+    ALERT: {"GridEventAlert": AlertForm, "FlexibilityAction": ActionForm},
 }
 _POLICY = {
     "settlement": {

@@ -16,12 +16,15 @@ from typing import Any
 from beckn.correspondence import Correspondence, echo, reread
 from beckn.filters import select
 from beckn.identity import SellingTerms
+from beckn.packs.alert import Alert, Answered, read_alert
+from beckn.packs.contracts import performance
 from beckn.protocol.context import Context
 from beckn.protocol.faults import Fault
+from beckn.provider.alerts import Alerts
 from beckn.provider.items import Item, notice_deadline, read_items, span_of, write_items
 from beckn.provider.paper import Paper, Standing, buyer_of, read_asked, require_agreed
 from beckn.provider.records import Records
-from beckn.provider.stock import Stock
+from beckn.provider.stock import Stock, reductions_of
 from core.clock import Clock
 from core.errors import Conflict, NotFound, Unavailable
 from core.site import Site
@@ -67,6 +70,7 @@ class Counter:
     plan_lock: Callable[[], AbstractContextManager[bool]]
     catalogues: Callable[[], list[dict[str, Any]]]
     sites: Callable[[], Mapping[str, Site]]
+    alerts: Alerts
 
 
 class Provider:
@@ -237,6 +241,10 @@ class Provider:
         contract = self._require(request)
         if contract.state is not ContractState.ACTIVE:
             raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
+        alert = read_alert(request.asked["contract"].get("performance"), "$.message.contract.performance")
+        if alert is not None:
+            self._alerted(request, contract, alert)
+            return
         before = read_items(contract)
         items = _lessened(before, read_asked(request.asked["contract"]))
         if notice_deadline(before, self._with.terms.notice) < self._with.clock.now():
@@ -250,6 +258,33 @@ class Provider:
             self._with.records.event("updated", changed, items, trace)
             effects: list[Effect] = [lambda work: work.lessen(changed.contract_id, _powers(items))]
             self._end(request, {"contract": changed.document["wire"]}, contract=changed, effects=effects)
+        self._on_traded()
+
+    def _alerted(self, request: Request, contract: Contract, alert: Alert) -> None:
+        """Do what can be done about an alert, and say how soon."""
+        clock, before = self._with.clock, read_items(contract)
+        found = self._with.alerts.respond(alert, before, request.message.at, clock.now())
+        told = performance(
+            f"alert-{alert.event_id}"[:500],
+            "EVENT_ANSWERED",
+            found.answered.action,
+            [item.commitment_id for item in before if item.site_id == alert.site_id],
+            found.answered.wire(self._with.correspondence.own.url),
+        )
+        answers = [*contract.document.get("alerts", ()), _alert_told(found.answered)]
+        changed = replace(contract, document={**contract.document, "alerts": answers})
+        changed = self._written(changed, found.items)
+        reply = {"contract": {**changed.document["wire"], "performance": [told]}}
+        if request.context.tried:
+            self._end(request, reply, about=contract)
+            return
+        rows = [row for row in reductions_of(contract.contract_id, found.items) if found.items != before]
+        with self._with.plan_lock():
+            self._with.stock.require_plan(found.answered.tick_id)
+            trace = request.context.transaction_id, request.context.message_id
+            detail = f"{found.answered.action}: {found.answered.reason}"[:300]
+            self._with.records.event("alerted", changed, found.items, trace, detail=detail)
+            self._end(request, reply, contract=changed, effects=[lambda work: work.put_reductions(rows)])
         self._on_traded()
 
     def _cancel(self, request: Request) -> None:
@@ -402,6 +437,16 @@ def _lessened(before: Sequence[Item], asked: Sequence[Any]) -> tuple[Item, ...]:
 def _powers(items: Sequence[Item]) -> dict[tuple[str, datetime], float]:
     """What is promised by site and half-hour."""
     return {(item.site_id, line.starts): float(line.kw) for item in items for line in item.lines}
+
+
+def _alert_told(answered: Answered) -> dict[str, Any]:
+    """For the contract's document."""
+    return {
+        "event_id": answered.event_id,
+        "action": answered.action,
+        "reason": answered.reason,
+        "response_seconds": str(answered.response_seconds),
+    }
 
 
 def _require_range(told: Mapping[str, Any], path: str) -> None:

@@ -207,6 +207,20 @@ class Stock:
         self._require_planned(now)
         return bookings, reductions
 
+    def require_plan(self, tick_id: str | None) -> None:
+        """:class:`Unavailable` where another plan is in force than the one that was reckoned with."""
+        tick = self._planner.standing().tick
+        if tick_id is not None and (tick is None or tick.tick_id != tick_id):
+            raise Unavailable("the plan changed meanwhile", remedy=_PLANNING)
+
+    def planned_kw(self, site_id: str, starts: datetime) -> float:
+        """What jobs draw at the meter of a site in a half-hour, in the plan in force."""
+        plan = self._planner.standing()
+        column = slots_between(plan.start, starts)
+        if site_id not in plan.site_ids or not 0 <= column < plan.slots:
+            return 0.0
+        return float(plan.planned_kw[plan.site_ids.index(site_id), column])
+
     def _require_free(self, now: _Now, item: Item) -> None:
         row = now.row(item.site_id)
         for line in item.wanted:
@@ -339,6 +353,16 @@ def _at_the_price_of(quoted: Item, renewed: Item) -> Item:
         replace(new, price=old.price, penalty=old.penalty) for old, new in zip(quoted.lines, renewed.lines, strict=True)
     )
     return replace(renewed, offer_id=quoted.offer_id, lines=lines)
+
+
+def reductions_of(contract_id: str, items: Sequence[Item]) -> list[Reduction]:
+    """What confirmed items move away."""
+    return [
+        _reduction(contract_id, item, line, None)
+        for item in items
+        if item.product is Product.TURN_DOWN
+        for line in item.wanted
+    ]
 
 
 def _reduction(contract_id: str, item: Item, line: Line, until: datetime | None) -> Reduction:
