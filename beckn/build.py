@@ -41,7 +41,6 @@ from core.series import Kind
 from core.settings import Settings
 from core.site import Site
 from core.trade import Message
-from store.outbox import OutboxRepository
 from store.repositories import Repositories
 
 
@@ -106,7 +105,7 @@ class _Builder:
         witness = Witness(parts.log, store.messages)
         transport = Transport(self._session, self._signer, self._guard.check_answer, clock, witness.signed)
         deliverer = Deliverer(
-            OutboxRepository(store.database),
+            store.outbox,
             transport,
             clock,
             on_dead=witness.dead,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
@@ -16,8 +16,8 @@ BASE = "/beckn/v2"
 SCHEMAS = f"{BASE}/schemas/"
 
 
-def message_routes(reception: Reception, documents: Mapping[str, Mapping[str, Any]]) -> Blueprint:
-    """Routes over ``reception``; ``documents`` are JSON-LD contexts and JSON Schemas by their path."""
+def message_routes(reception: Reception, documents: Callable[[], Mapping[str, Mapping[str, Any]]]) -> Blueprint:
+    """Routes over ``reception``; ``documents`` gives JSON-LD contexts and JSON Schemas by their path."""
     routes = Blueprint("beckn_messages", __name__, url_prefix=BASE)
 
     @routes.post("/<path:action>")
@@ -35,10 +35,11 @@ def message_routes(reception: Reception, documents: Mapping[str, Mapping[str, An
     @routes.get("/schemas/<path:name>")
     def schema(name: str) -> Response:
         """A JSON-LD context or a JSON Schema of our own packs."""
-        if name not in documents:
+        found = documents().get(name)
+        if found is None:
             abort(404)
         kind = "application/ld+json" if name.endswith(".jsonld") else "application/schema+json"
-        response = Response(json.dumps(documents[name], indent=1), mimetype=kind)
+        response = Response(json.dumps(found, indent=1), mimetype=kind)
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.headers["Cache-Control"] = "public, max-age=86400"

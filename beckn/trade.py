@@ -81,7 +81,11 @@ class Trade:
 
     def catalogues(self) -> list[dict[str, Any]]:
         """What is for sale just now, on the wire; empty before the first plan."""
-        return on_sale(self._stock, self.own)
+        try:
+            return on_sale(self._stock, self.own)
+        except Unavailable as error:
+            logger.info("nothing is on the shelf: {}", error)
+            return []
 
     def documents(self) -> Mapping[str, Mapping[str, Any]]:
         """JSON-LD contexts and JSON Schemas of our own packs, by their path below ``schemas/``."""
@@ -149,13 +153,9 @@ class Trade:
 
 
 def on_sale(stock: Stock, own: Identity) -> list[dict[str, Any]]:
-    """What is for sale just now, on the wire; empty before the first plan."""
-    try:
-        shelf = stock.shelf()
-    except Unavailable as error:
-        logger.info("nothing is on the shelf: {}", error)
-        return []
-    return catalogues(shelf, own.url, Seller(own.subscriber_id, f"Slackwater at {own.subscriber_id}", own.url))
+    """What is for sale just now, on the wire; :class:`Unavailable` before the first plan."""
+    seller = Seller(own.subscriber_id, f"Slackwater at {own.subscriber_id}", own.url)
+    return catalogues(stock.shelf(), own.url, seller)
 
 
 class Witness:

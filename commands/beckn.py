@@ -12,6 +12,7 @@ from pathlib import Path
 
 from beckn.keys import FILE, KeyRing, PublicKey
 from beckn.signing import BadSignature, KeyId, Signature
+from commands.listen import listen
 from commands.outbox import outbox, replay
 from commands.registry import serve_registry
 from core.clock import Clock
@@ -105,6 +106,7 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Settings, Clock], int]] = {
     "sign": sign,
     "verify": verify,
     "registry": serve_registry,
+    "listen": listen,
     "outbox": outbox,
     "replay": replay,
 }

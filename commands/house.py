@@ -20,8 +20,11 @@ from core.clock import Clock
 from core.settings import Settings
 from core.site import Site
 from store.bookings import BookingRepository
+from store.contracts import ContractRepository
 from store.database import Database
 from store.ledger import LedgerRepository
+from store.messages import MessageRepository
+from store.outbox import OutboxRepository
 from store.repositories import Repositories
 from store.scores import ScoreRepository
 from store.ticks import TickRepository
@@ -52,6 +55,21 @@ class House:
     advisor: Advisor
     trade: Trade | None
     store: Repositories
+
+    @property
+    def contracts(self) -> ContractRepository:
+        """What is traded."""
+        return self.store.contracts
+
+    @property
+    def messages(self) -> MessageRepository:
+        """What was said about it."""
+        return self.store.messages
+
+    @property
+    def outbox(self) -> OutboxRepository:
+        """What is owed."""
+        return self.store.outbox
 
     def close(self) -> None:
         """Stop what runs and let go of files and connections."""

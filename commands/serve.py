@@ -61,7 +61,6 @@ def serve(settings: Settings, clock_of: Callable[[Settings], Clock], compose: Co
     def build() -> tuple[Flask, House]:
         from agents.site.profiles import load_sites
         from agents.solver import ProcessSolver
-        from store.outbox import OutboxRepository
         from web.application import create_app
         from web.services import Services
 
@@ -87,9 +86,9 @@ def serve(settings: Settings, clock_of: Callable[[Settings], Clock], compose: Co
             advisor=house.advisor,
             database=house.database,
             trade=house.trade,
-            contracts=house.store.contracts,
-            messages=house.store.messages,
-            outbox=OutboxRepository(house.database),
+            contracts=house.contracts,
+            messages=house.messages,
+            outbox=house.outbox,
             version=version,
         )
         return create_app(services), house

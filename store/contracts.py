@@ -48,6 +48,22 @@ class ContractRepository:
         with self._database.reading() as connection:
             return [(row.number, _contract(row)) for row in connection.execute(query)]
 
+    def listed(
+        self, limit: int, offset: int = 0, *, side: Side | None = None, state: ContractState | None = None
+    ) -> list[Contract]:
+        """Those of a side and in a state, the newest first."""
+        query = sa.select(contracts).order_by(contracts.c.number.desc()).limit(limit).offset(offset)
+        if side is not None:
+            query = query.where(contracts.c.side == side.value)
+        if state is not None:
+            query = query.where(contracts.c.state == state.value)
+        with self._database.reading() as connection:
+            return [_contract(row) for row in connection.execute(query)]
+
+    def changed(self, since: datetime | None) -> list[Contract]:
+        """Those that changed at ``since`` or later, or all, the oldest first."""
+        return self._all(sa.true() if since is None else contracts.c.updated_at >= since)
+
     def counts(self) -> dict[tuple[str, str], int]:
         """How many there are, by side and state."""
         columns = (contracts.c.side, contracts.c.state)

@@ -10,6 +10,7 @@ from store.database import Database
 from store.jobs import JobRepository
 from store.ledger import LedgerRepository
 from store.messages import MessageRepository
+from store.outbox import OutboxRepository
 from store.readings import ReadingRepository
 from store.reductions import ReductionRepository
 from store.scores import ScoreRepository
@@ -34,6 +35,7 @@ class Repositories:
     contracts: ContractRepository
     messages: MessageRepository
     trading: Trading
+    outbox: OutboxRepository
     vintages: VintageRepository
     scores: ScoreRepository
 
@@ -54,6 +56,7 @@ class Repositories:
             contracts=ContractRepository(database),
             messages=MessageRepository(database),
             trading=Trading(database),
+            outbox=OutboxRepository(database),
             vintages=VintageRepository(database),
             scores=ScoreRepository(database),
         )

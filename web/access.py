@@ -3,7 +3,8 @@
 Without tokens in the settings everyone who reaches the server is its operator, as on a machine of one's own. Once there
 are tokens, requests need one, in ``Authorization: Bearer`` or from signing in. Where auditors alone have tokens, a
 request from the server's own machine that brings none is its operator's; where operators have, it is nobody's, since a
-proxy on this machine might have passed it on. Beckn's routes are open: partners sign their messages.
+proxy on this machine might have passed it on. Beckn's routes are open: partners sign their messages. What was traded is
+evidence.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ LOCAL = "local"
 """name of who asks without a token"""
 _OPEN = re.compile(r"/(health|sign-in|static/.*|favicon\.ico|api/beckn/.*|beckn/.*)")
 _EVIDENCE = re.compile(
-    r"/(audit(/.*)?|api/audit/.*|api/logs(/.*)?|api/statements(/.*)?|signals(/.*)?|api/signals(/.*)?|openapi/.*)"
+    r"/(audit(/.*)?|api/audit/.*|api/logs(/.*)?|api/statements(/.*)?|signals(/.*)?|api/signals(/.*)?|trade(/.*)?"
+    r"|openapi/.*)"
 )
 _AUDITORS_POSTS = frozenset({"/audit/verify", "/audit/export", "/api/audit/exports", "/sign-out"})
 _KEY = "visitor"

@@ -43,7 +43,7 @@ def create_app(services: Services) -> DocumentedAPI:
         app.register_api(blueprint)
         csrf.exempt(blueprint)
     if services.trade is not None:
-        messages = message_routes(services.trade.reception, services.trade.documents())
+        messages = message_routes(services.trade.reception, services.trade.documents)
         app.register_blueprint(messages)
         csrf.exempt(messages)
     pages.register(app, services)

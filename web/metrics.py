@@ -20,6 +20,8 @@ from prometheus_client.registry import Collector
 from core.errors import SlackwaterError
 from core.job import JobStatus
 from core.series import Kind
+from core.trade import ContractState, Side
+from web.dues import Owing
 from web.services import Services
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class _State(Collector):
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._owing = Owing(services.contracts)
         self._lock = threading.Lock()
         self._seen: frozenset[str] = frozenset()
         self._ticks: Tally[str] = Tally()
@@ -88,6 +91,8 @@ class _State(Collector):
             self._hosts,
             self._forecasts,
             self._log,
+            self._contracts,
+            self._outbox,
         )
         for part in parts:
             try:
@@ -181,6 +186,28 @@ class _State(Collector):
         healthy, _ = self._services.log.healthy()
         yield GaugeMetricFamily("slackwater_log_records", "Records in the decision log", self._services.log.head()[0])
         yield GaugeMetricFamily("slackwater_log_healthy", "1 when the decision log can be written", float(healthy))
+
+    def _contracts(self) -> Iterator[Metric]:
+        found = self._services.contracts.counts()
+        counts = {
+            (side.value, state.value): found.get((side.value, state.value), 0)
+            for side in Side
+            for state in ContractState
+        }
+        yield _gauge("slackwater_beckn_contracts", "Contracts by who was asked", ["side", "state"], counts)
+        owed = {
+            ("to_us" if total.to_us else "by_us", total.basis.value, total.currency): float(total.amount)
+            for total in self._owing.totals()
+        }
+        labels = ["direction", "basis", "currency"]
+        yield _gauge("slackwater_beckn_owed", "What contracts come to, in the currency", labels, owed)
+
+    def _outbox(self) -> Iterator[Metric]:
+        owed = self._services.outbox.owed()
+        counts = {(state.value,): count for state, count in owed.counts.items()}
+        yield _gauge("slackwater_beckn_outbox", "Messages to peers by state", ["state"], counts)
+        age = owed.seconds(self._services.clock.now())
+        yield GaugeMetricFamily("slackwater_beckn_outbox_oldest_seconds", "Age of the oldest that is pending", age)
 
 
 def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float]) -> GaugeMetricFamily:

@@ -65,11 +65,11 @@ def test_point_24_an_alert_that_is_tried_changes_nothing(tmp_path: Path) -> None
         buyer = world.buyer()
         contract, site, starts = turned_down(world, buyer, 10.0)
         transaction = contract.pop("transaction")
-        before = world.bench.house.store.contracts.get(contract["id"])
+        before = world.bench.house.contracts.get(contract["id"])
         alert = Alert("event-8", "CARBON_SPIKE", "high", site, starts, (Decimal(5),))
         asked = {**contract, "performance": [{"id": "alert", "performanceAttributes": alert.wire(buyer.peer.url)}]}
         context = buyer.context("update", transaction, **{"try": True})
         assert buyer.post("update", {"context": context, "message": {"contract": asked}}).status == 200
         told = buyer.callback("on_update", context["messageId"])
         assert read_action(told["message"]["contract"]["performance"], "$") is not None
-        assert world.bench.house.store.contracts.get(contract["id"]) == before
+        assert world.bench.house.contracts.get(contract["id"]) == before

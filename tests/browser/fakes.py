@@ -24,8 +24,10 @@ from core.ledger import Booking, Leg, SlotEntry, TickRecord
 from core.series import Kind
 from core.site import Asset, Site
 from core.slots import SLOT, slot_floor
+from core.trade import ContractState, Direction
 from tests.unit.advisor.decisions import condition
 from tests.unit.web.fakes import NOW, House, build_house
+from tests.unit.web.trades import contract, message, settled
 
 HASH = "3f" * 32
 HORIZON = 96
@@ -66,7 +68,13 @@ class Painter:
             self.job(number, status)
         self.ticks()
         self.booking()
+        self.trade()
         return house
+
+    def trade(self) -> None:
+        house, states = self.house, enumerate(ContractState, 1)
+        house.contracts.kept += [contract(number, state) for number, state in states] + [settled(9)]
+        house.messages.kept.append(message(1, "init", Direction.IN, house.contracts.kept[-1]))
 
     def standing(self) -> StandingPlan:
         shape = (len(self.sites), HORIZON)
@@ -401,7 +409,12 @@ def addresses(house: House) -> Iterator[str]:
         "/audit?kind=round",
         "/audit?tenant=nobody",
         "/beckn?min_power_kw=99999",
+        "/trade",
+        "/trade?state=COMPLETE",
+        "/trade/catalogue",
+        "/trade/outbox",
     )
+    yield from (f"/trade/contracts/{each.contract_id}" for each in house.contracts.kept)
     seen: set[str] = set()
     for job in house.jobs.stored.values():
         if job.status not in seen:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 PATHS = (
     "/", "/submit", "/jobs", "/jobs?text=nothing-has-this-name", "/dashboard", "/signals",
     "/signals?zone=IS&quantity=price&days=7&state=stale", "/signals/fetches", "/sites", "/beckn", "/shares", "/audit",
-    "/audit/statements",
+    "/audit/statements", "/trade", "/trade/catalogue", "/trade/outbox",
 )  # fmt: skip
 KINDS = ("decision", "negotiation_round", "delivery")
 PHONE = {"viewport": {"width": 360, "height": 740}}

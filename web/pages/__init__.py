@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from web.dues import Owing
 from web.pages import (
     access,
     audit,
@@ -22,6 +23,7 @@ from web.pages import (
     slots,
     statements,
     submit,
+    trade,
 )
 from web.pages.frame import frame
 from web.pages.verification import VerificationRun
@@ -36,6 +38,7 @@ BLUEPRINTS = (
     signals.blueprint,
     sites.blueprint,
     slots.blueprint,
+    trade.blueprint,
     shares.blueprint,
     audit.blueprint,
     statements.blueprint,
@@ -61,6 +64,7 @@ def register(app: Flask, services: Services) -> None:
     app.jinja_env.globals["asset"] = bundle.Bundle().asset
     app.context_processor(lambda: frame(services))
     app.extensions[VerificationRun.KEY] = VerificationRun(services.log.verify)
+    app.extensions[trade.OWING] = Owing(services.contracts)
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = bundle.YEAR_S
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
@@ -76,6 +77,16 @@ def pence(value: Number) -> str:
     """GBP/kWh as pence per kWh, one decimal, without the unit."""
     parsed = parse(value)
     return UNKNOWN if parsed is None else number(parsed * 100, 1)
+
+
+def money(value: Number | Decimal, currency: str = "GBP", places: int = 2) -> str:
+    """An amount as it is owed: always ``places`` decimals, half to even, reckoned in decimals."""
+    if value is None or parse(str(value)) is None:
+        return UNKNOWN
+    exact = Decimal(str(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+    text = f"{abs(exact):,.{places}f}".replace(",", _THIN)
+    signed = MINUS if exact < 0 else ""
+    return f"{signed}£{text}" if currency == "GBP" else f"{signed}{text} {currency}"
 
 
 def percent(value: Number, decimals: int = 1) -> str:
@@ -206,6 +217,7 @@ FILTERS: tuple[Callable[..., str], ...] = (
     adaptive,
     gbp,
     pence,
+    money,
     percent,
     percentage,
     kg,

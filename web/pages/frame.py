@@ -21,6 +21,7 @@ NAVIGATION = (
     ("signals.show", "Signals"),
     ("sites.index", "Sites"),
     ("slots.index", "Free slots"),
+    ("trade.index", "Trade"),
     ("shares.index", "Shares"),
     ("audit.index", "Audit"),
 )

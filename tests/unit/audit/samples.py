@@ -21,6 +21,7 @@ from audit.bodies.log import (
 )
 from audit.bodies.rounds import FeedUse, PriceRoundBody, RoundBody, SitePriceBody, SolverBody
 from audit.bodies.settlement import DeliveryBody, SettlementPeriodBody
+from audit.bodies.trade import ContractBody, IntervalBody, MessageBody, SettledBody
 from audit.fields import Body
 from audit.log import AuditLog
 from audit.record import Build, Entry
@@ -165,6 +166,55 @@ def one_of_each_kind() -> dict[str, Body]:
             ],
             carbon_cap_price_gbp_per_kg="0",
             prices=[SitePriceBody(site_id="site-1", mean_gbp_per_kw_slot="0.01", max_gbp_per_kw_slot="0.05")],
+        ),
+        "message": MessageBody(
+            direction="in",
+            action="confirm",
+            peer_id="bap.example.org",
+            sha256="0" * 64,
+            raw_bytes=2048,
+            signature="c2lnbmF0dXJl",
+            outcome="accepted",
+            code=None,
+            detail=None,
+        ),
+        "contract": ContractBody(
+            contract_id="6f1c1a4e-3a0e-4a54-8a07-9b9b3c1f6a11",
+            event="settled",
+            side="provider",
+            product="turn-down",
+            peer_id="bap.example.org",
+            state="COMPLETE",
+            tick_id="tick-1",
+            currency="GBP",
+            total="12.34",
+            detail=None,
+            intervals=[
+                IntervalBody(
+                    site_id="london",
+                    start=NOON,
+                    power_kw="10.000",
+                    baseline_kw="40.000",
+                    price_per_kwh="0.25000",
+                    penalty_per_kwh="0.05000",
+                    carbon_g_per_kwh="180.000",
+                    data_kinds=["forecast"],
+                )
+            ],
+            settled=[
+                SettledBody(
+                    site_id="london",
+                    start=NOON,
+                    baseline_kw="40.000",
+                    usage_kw="30.000",
+                    delivered_kw="10.000",
+                    settled_kwh="5.0000",
+                    pay="1.250000",
+                    penalty="0.000000",
+                    data_kinds=["settled"],
+                )
+            ],
+            document_sha256="0" * 64,
         ),
         "booking": BookingBody(
             booking_id="b-1",

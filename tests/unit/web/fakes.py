@@ -34,7 +34,8 @@ from core.series import FloatArray, Kind, KindArray
 from core.settings import Settings
 from core.site import Asset, CoolingType, Site
 from core.slots import SLOT, slot_floor
-from core.trade import Reduction
+from core.trade import Contract, ContractState, Delivery, Message, Reduction, Side
+from store.outbox import DeliveryState, Owed
 from store.vintages import FetchRow
 from tests.unit.energy.fakes import MemoryStore
 from web.services import Services
@@ -453,6 +454,56 @@ class FakeDispatcher:
         return "epoch 1\n"
 
 
+class FakeContracts:
+    """Contracts in a list, the oldest first."""
+
+    def __init__(self) -> None:
+        self.kept: list[Contract] = []
+
+    def get(self, contract_id: str) -> Contract:
+        return _get({each.contract_id: each for each in self.kept}, contract_id, "contract")
+
+    def find(self, contract_id: str) -> Contract | None:
+        return next((each for each in self.kept if each.contract_id == contract_id), None)
+
+    def listed(
+        self, limit: int, offset: int = 0, *, side: Side | None = None, state: ContractState | None = None
+    ) -> list[Contract]:
+        found = [each for each in self.kept[::-1] if side in {None, each.side} and state in {None, each.state}]
+        return found[offset : offset + limit]
+
+    def changed(self, since: datetime | None) -> list[Contract]:
+        return [each for each in self.kept if since is None or each.updated_at >= since]
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        return Counter((each.side.value, each.state.value) for each in self.kept)
+
+
+class FakeMessages:
+    """Messages in a list, the oldest first."""
+
+    def __init__(self) -> None:
+        self.kept: list[Message] = []
+
+    def of_transaction(self, transaction_id: str) -> list[Message]:
+        return [each for each in self.kept if each.transaction_id == transaction_id]
+
+
+class FakeOutbox:
+    """An outbox in which nothing ever was."""
+
+    def owed(self) -> Owed:
+        return Owed(dict.fromkeys(DeliveryState, 0), None)
+
+    def listed(self, state: DeliveryState, limit: int, before: int | None = None) -> list[Delivery]:
+        return []
+
+    def replay(self, numbers: Sequence[int] | None, *_: Any) -> list[int]:
+        if numbers is not None:
+            raise NotFound(f"nothing with number {min(numbers)} was ever owed")
+        return []
+
+
 class FakeDatabase:
     def __init__(self) -> None:
         self.fault: str | None = None
@@ -495,6 +546,9 @@ class House:
     vintages: FakeVintages = field(default_factory=FakeVintages)
     scores: FakeScores = field(default_factory=FakeScores)
     reductions: FakeReductions = field(default_factory=FakeReductions)
+    contracts: FakeContracts = field(default_factory=FakeContracts)
+    messages: FakeMessages = field(default_factory=FakeMessages)
+    outbox: FakeOutbox = field(default_factory=FakeOutbox)
     services: Services = field(init=False)
 
 
@@ -542,4 +596,8 @@ def services_of(house: House, settings: Settings, sites: SiteAgent, log: Any) ->
         version="0.1.0",
         vintages=house.vintages,
         scores=house.scores,
+        contracts=house.contracts,
+        messages=house.messages,
+        outbox=house.outbox,
+        trade=None,
     )
