@@ -14,7 +14,7 @@ def main() -> int:
     """0 where all was as it must be."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--schemas", type=Path, help="folder of the published schemas; judges every message by them")
-    parser.add_argument("--keep", type=Path, help="folder for stores, logs and decision logs; default: one that is removed")
+    parser.add_argument("--keep", type=Path, help="folder for stores and logs; default: one that is removed in the end")
     parser.add_argument("--verbose", action="store_true", help="print more of what travels")
     arguments = parser.parse_args()
     if arguments.keep is not None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 from core.slots import format_utc
 from demo.buyer import on_sale
 from demo.clock import eventually
+from demo.peers import Travelled
+from demo.processes import Slackwater
 from demo.stage import NETWORK, Stage, short, written
 
 _JOBS = (
@@ -46,7 +49,7 @@ def register(stage: Stage) -> None:
 def plan(stage: Stage) -> None:
     """The seller is given work and plans it."""
     tell, now = stage.tell, stage.clock.now()
-    finish = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=3, minutes=30)
+    finish = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=3)
     tell.act("The seller has work to do, and plans it")
     for name, kind, duration, power in _JOBS:
         stage.seller.ask(
@@ -71,12 +74,13 @@ def discover(stage: Stage) -> None:
     """Catalogs by both ways."""
     tell, bap = stage.tell, stage.bap
     tell.act("Publish and discover")
-    eventually(lambda: stage.discovery.came("catalog/publish"), "a catalog at the discovery service")
-    published = stage.discovery.came("catalog/publish")[-1]
-    tell.step(
-        f"{published.sender} -> {stage.discovery.name}: catalog/publish, "
-        f"{len(published.body['message']['catalogs'])} catalogs; answered with catalog/on_publish ACCEPTED"
-    )
+    for server in (stage.seller, stage.buyer):
+        eventually(partial(_published, stage, server), f"a catalog of {server.name}")
+        published = _published(stage, server)[-1]
+        tell.step(
+            f"{published.sender} -> {stage.discovery.name}: catalog/publish, "
+            f"{len(published.body['message']['catalogs'])} catalogs; answered with catalog/on_publish ACCEPTED"
+        )
     service = bap.ask((stage.discovery.name, stage.discovery.url), "discover", {"intent": {}})
     tell.step(f"{bap.name} -> {stage.discovery.name}: discover; on_discover names "
               f"{sorted({each['bppId'] for each in service.callback['message']['catalogs']})}")  # fmt: skip
@@ -86,16 +90,24 @@ def discover(stage: Stage) -> None:
     tell.step(f"{bap.name} -> {stage.seller.subscriber_id}: discover, directly; on_discover brings {offers}")
     near = {"op": "S_DWITHIN", "geometry": {"type": "Point", "coordinates": [-1.5, 53.8]}, "distanceMeters": 50_000}
     intent = {
-        "filters": {"type": "jsonpath", "expression": "$[?(@.resourceAttributes['@type'] == 'TurnDownResource')]"},
+        "filters": {"type": "jsonpath", "expression": "$[?(@.resourceAttributes['@type'] == 'ComputeWindow')]"},
         "spatial": [{**near, "targets": "$['resourceAttributes']['location']['geo']"}],
     }
     filtered = bap.ask(stage.to_seller, "discover", {"intent": intent})
     found = [
-        each["id"] for catalog in filtered.callback.get("message", {}).get("catalogs", []) for each in catalog["resources"]
+        each["id"]
+        for catalog in filtered.callback.get("message", {}).get("catalogs", [])
+        for each in catalog["resources"]
     ]
     tell.step(f"the same, filtered by JSONPath and within 50 km of Leeds: {found}")
-    tell.check("the filter finds the turn-down of Leeds alone", found == ["turn-down.leeds"], filtered.error or found)
+    tell.check(
+        "the filter finds the windows of Leeds alone", found == ["compute-window.leeds"], filtered.error or found
+    )
     windows, downs = on_sale(catalogs, "ComputeWindow"), on_sale(catalogs, "TurnDownResource")
     tell.check("both products are for sale", bool(windows) and bool(downs))
     tell.check("no acknowledgement lacks its signature of four lines", not bap.unsigned, "; ".join(bap.unsigned))
 
+
+def _published(stage: Stage, server: Slackwater) -> list[Travelled]:
+    """What a server published."""
+    return [each for each in stage.discovery.came("catalog/publish") if each.sender == server.name]

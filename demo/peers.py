@@ -23,8 +23,8 @@ from beckn.signing import KeyId, Signature, Signer
 from beckn.trust.registry import Registry
 from beckn.trust.verification import Verifier
 from core.slots import format_utc
-from demo.processes import DevelopmentRegistry
 from demo.clock import StoryClock, eventually
+from demo.processes import DevelopmentRegistry
 
 _BASE = "/beckn/"
 
@@ -141,9 +141,7 @@ class ScriptedPeer:
     def start(self) -> None:
         """Register, and take messages in."""
         key_id = self.signer.key_id
-        self.network.registry.register(
-            self.name, self.url, key_id.unique_key_id, self._public, self.network.network_id
-        )
+        self.network.registry.register(self.name, self.url, key_id.unique_key_id, self._public, self.network.network_id)
         self._thread.start()
 
     def stop(self) -> None:
@@ -185,10 +183,9 @@ class ScriptedPeer:
         context = json.loads(raw)["context"]
         action = context["action"]
         if header is None:
-            signature = self.signer.sign(raw, self.network.clock.now(), answers)
-            header = signature.header()
-            with self._lock:
-                self._signatures[action, context["messageId"]] = signature.value
+            header = self.signer.sign(raw, self.network.clock.now(), answers).header()
+        with self._lock:
+            self._signatures[action, context["messageId"]] = Signature.parse(header).value
         reply = self._session.post(
             f"{to[1]}/{action}",
             data=raw,

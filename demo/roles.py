@@ -14,7 +14,7 @@ from beckn.packs import compute_window
 from beckn.packs.compute_window import ComputeWindow
 from beckn.packs.contracts import Seller, catalog, contract_attributes, offer, own_policy, performance, resource
 from beckn.packs.demand_flex import FIXED_PRICE, OFFER_CONTEXT, need_attributes
-from beckn.packs.grid import Column, Grid, read_grid
+from beckn.packs.grid import Column, Grid, read_grid, wire_number
 from beckn.packs.performance import Measured
 from beckn.packs.settlement import HOURS, PENNY
 from beckn.packs.site import Place, Shown
@@ -202,11 +202,15 @@ class ScriptedUtility(ScriptedPeer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.need: Grid | None = None
+        self.place = 0.0, 0.0
         self.share: tuple[Decimal, ...] = ()
         self.agreed: dict[str, tuple[tuple[str, str], str, dict[str, Any]]] = {}
 
-    def wants(self, starts: datetime, kw: Sequence[Decimal], price: Decimal, penalty: Decimal) -> None:
-        """Publish a need of ``kw`` less in the half-hours from ``starts`` on."""
+    def wants(
+        self, starts: datetime, kw: Sequence[Decimal], price: Decimal, penalty: Decimal, place: tuple[float, float]
+    ) -> None:
+        """Publish a need of ``kw`` less in the half-hours from ``starts`` on, at a longitude and latitude."""
+        self.place = place
         columns = {
             "CAPACITY_REQUESTED": Column.of("KW", kw, "buyer"),
             "PRICE": Column.of("GBP_PER_KWH", [price] * len(kw), "buyer"),
@@ -216,8 +220,7 @@ class ScriptedUtility(ScriptedPeer):
 
     def catalogue(self) -> dict[str, Any]:
         """The need, on the wire."""
-        if self.need is None:
-            raise RuntimeError("nothing is needed")
+        need = self._needed
         buyer = {"currency": "GBP", "baselineMethodology": {"bestOf": 5, "outOf": 10}}
         terms = {
             "@context": OFFER_CONTEXT,
@@ -234,7 +237,7 @@ class ScriptedUtility(ScriptedPeer):
             "Needs of the feeder",
             "Less load in two half-hours",
             Seller(self.name, "Northern feeder", self.url),
-            [resource("feeder-7", "Feeder 7", "Less load", need_attributes(self.need, -1.55, 53.8))],
+            [resource("feeder-7", "Feeder 7", "Less load", need_attributes(need, *self.place))],
             [offer("feeder-7-offer", "Feeder 7", ["feeder-7"], valid, terms)],
         )
 
@@ -284,11 +287,16 @@ class ScriptedUtility(ScriptedPeer):
             came[contract_id] = total
         return came
 
+    @property
+    def _needed(self) -> Grid:
+        if self.need is None:
+            raise RuntimeError(f"{self.name} needs nothing")
+        return self.need
+
     def _pay(self, offered: Sequence[Decimal]) -> Decimal:
         """By the published policy: what was delivered at the price, what was short at the penalty."""
-        assert self.need is not None
-        total = ZERO
-        prices, penalties = self.need.figures("PRICE"), self.need.figures("SHORTFALL_PENALTY")
+        total, need = ZERO, self._needed
+        prices, penalties = need.figures("PRICE"), need.figures("SHORTFALL_PENALTY")
         for power, share, price, penalty in zip(offered, self.share, prices, penalties, strict=True):
             delivered = power * share
             total += min(delivered, power) * HOURS * (price or ZERO)
@@ -299,14 +307,12 @@ class ScriptedUtility(ScriptedPeer):
         self, commitment: Mapping[str, Any], offered: Sequence[Decimal | None]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Baselines, and actuals: one meter that draws 100 kW without the event."""
-        assert self.need is not None
+        need = self._needed
         before = [Decimal(100)] * len(offered)
         usage = [Decimal(100) - (power or ZERO) * share for power, share in zip(offered, self.share, strict=True)]
         baseline = Column.of("KW", before, reading_type="FORECAST")
-        begun = Grid(self.need.start, {"BASELINE": baseline})
-        ended = Grid(
-            self.need.start, {"BASELINE": baseline, "USAGE": Column.of("KW", usage, reading_type="DIRECT_READ")}
-        )
+        begun = Grid(need.start, {"BASELINE": baseline})
+        ended = Grid(need.start, {"BASELINE": baseline, "USAGE": Column.of("KW", usage, reading_type="DIRECT_READ")})
         told = Measured("evening-peak", "5of10", {"meter-1": begun})
         codes = (("DELIVERY_STARTED", "Baselines"), ("DELIVERY_COMPLETE", "Actuals"))
         first, second = (
@@ -323,6 +329,6 @@ class ScriptedUtility(ScriptedPeer):
 
 def _flows(total: Decimal) -> list[dict[str, Any]]:
     return [
-        {"role": role, "value": float(value), "currency": "GBP", "description": "Net of two half-hours"}
+        {"role": role, "value": wire_number(value), "currency": "GBP", "description": "Net of two half-hours"}
         for role, value in (("buyer", -total), ("seller", total))
     ]

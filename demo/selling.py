@@ -57,10 +57,12 @@ def second_thoughts(stage: Stage) -> None:
     asked = {"contract": {**wanted, "id": held["contract"]["id"]}}
     tried = bap.ask(seller, "update", asked, held["transaction"], **{"try": True})
     status = bap.ask(seller, "status", {"contract": {"id": held["contract"]["id"]}}, held["transaction"])
-    tell.step(f"update with try: would come to {_amount(tried.contract)} GBP instead of {_amount(held['contract'])}")
+    tell.step(
+        f"update with try: would come to {_amount(tried.contract):.2f} GBP instead of {_amount(held['contract']):.2f}"
+    )
     tell.check("trying changed nothing", _amount(status.contract) == _amount(held["contract"]), tried.error or "")
     updated = bap.ask(seller, "update", asked, held["transaction"])
-    tell.step(f"update: {less[1]} kW in the second half-hour, now {_amount(updated.contract)} GBP")
+    tell.step(f"update: {less[1]} kW in the second half-hour, now {_amount(updated.contract):.2f} GBP")
     tell.check("the update holds", updated.error is None and _amount(updated.contract) == _amount(tried.contract))
     held |= {"contract": updated.contract, "kws": less}
     other = _another(stage)
@@ -111,12 +113,14 @@ def bad_guys(stage: Stage) -> None:
 
 def _refused(stage: Stage, what: str, sent: Travelled, status: int, code: str) -> None:
     stage.tell.step(f"{what}: HTTP {sent.status} {sent.code}")
-    stage.tell.check(f"refused with {code}", sent.code == code and sent.status == status, f"HTTP {sent.status} {sent.code}")
+    stage.tell.check(
+        f"refused with {code}", sent.code == code and sent.status == status, f"HTTP {sent.status} {sent.code}"
+    )
 
 
 def _best(stage: Stage) -> tuple[OnSale, datetime, Decimal]:
     """The soonest two half-hours on end in which most can leave; half of that, in whole kW."""
-    notice = stage.clock.now() + timedelta(minutes=30)
+    notice = stage.clock.now() + timedelta(minutes=60)
     for _ in range(20):
         told = stage.bap.ask(stage.to_seller, "discover", {"intent": {}})
         cells = [
@@ -167,7 +171,7 @@ def _say(stage: Stage, action: str, told: Answered) -> None:
     contract = told.contract
     stage.tell.step(
         f"{stage.bap.name} -> {stage.seller.subscriber_id}: {action} {short(contract['id'])}..; on_{action}: "
-        f"{contract['status']['code']}, {_amount(contract)} GBP if all is delivered"
+        f"{contract['status']['code']}, {_amount(contract):.2f} GBP if all is delivered"
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from demo import opening, selling
+from demo import buying, ending, opening, passing, selling
 from demo.stage import Stage
+
+Act = Callable[[Stage], None]
 
 
 def play(folder: Path, schemas: Path | None, *, verbose: bool = False) -> int:
@@ -14,6 +17,21 @@ def play(folder: Path, schemas: Path | None, *, verbose: bool = False) -> int:
     :param schemas: folder of the published schemas, by which every message is judged; None: none is.
     """
     with Stage.set_up(folder, verbose=verbose) as stage:
-        for act in (opening.register, opening.plan, opening.discover, selling.turn_down, selling.second_thoughts, selling.bad_guys):
-            act(stage)
+        _play(stage, (opening.register, opening.plan, opening.discover))
+        trades = buying.offers_it(stage)
+        if not trades:
+            stage.tell.step("this Slackwater does not buy yet: the acts of its buying are left out")
+        _play(stage, (buying.windows,) if trades else ())
+        _play(stage, (selling.turn_down, selling.second_thoughts))
+        _play(stage, (buying.need,) if trades else ())
+        _play(stage, (selling.bad_guys, passing.power_cut, passing.alert, passing.delivery))
+        _play(stage, (buying.settle,) if trades else ())
+        _play(stage, (passing.finished_jobs, ending.accounts, ending.verify_logs))
+        ending.judge(stage, schemas)
+        ending.summary(stage)
         return 1 if stage.tell.differed else 0
+
+
+def _play(stage: Stage, acts: tuple[Act, ...]) -> None:
+    for act in acts:
+        act(stage)
