@@ -141,11 +141,9 @@ def settle(stage: Stage) -> None:
     wait_s = stage.clock.real_seconds(last - stage.clock.now()) + 10
     eventually(lambda: stage.clock.now() >= last, f"{last:%H:%M}", wait_s)
     stage.contracts["shop"] = stage.shop.settle()
-    for contract_id, total in stage.contracts["shop"].items():
-        tell.step(
-            f"{stage.shop.name} -> {stage.buyer.name}: on_status, actuals, settled: {short(contract_id)}.. {total}"
-        )
+    for total in stage.contracts["shop"].values():
+        tell.step(f"{stage.shop.name} -> {stage.buyer.name}: on_status, actuals, settled: {total} GBP")
     stage.contracts["needs"] = stage.utility.settle()
-    for contract_id, total in stage.contracts["needs"].items():
+    for total in stage.contracts["needs"].values():
         tell.step(f"{stage.utility.name} -> {stage.seller.name}: on_status, baselines, actuals, settled: {total} GBP")
         tell.note("a tenth was short in the second half-hour, which costs the penalty")

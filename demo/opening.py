@@ -14,11 +14,11 @@ from demo.processes import Slackwater
 from demo.stage import NETWORK, Stage, short, written
 
 _JOBS = (
-    ("train-a", "pausable", 2, 30),
-    ("train-b", "deferrable", 1.5, 25),
-    ("render", "throttlable", 1.5, 20),
-    ("index", "deferrable", 1, 20),
-    ("backup", "pausable", 1, 15),
+    ("train-a", "pausable", 1, 30),
+    ("train-b", "deferrable", 1, 25),
+    ("render", "throttlable", 1, 20),
+    ("index", "deferrable", 0.5, 20),
+    ("backup", "pausable", 0.5, 15),
 )
 
 
@@ -49,7 +49,8 @@ def register(stage: Stage) -> None:
 def plan(stage: Stage) -> None:
     """The seller is given work and plans it."""
     tell, now = stage.tell, stage.clock.now()
-    finish = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=3)
+    begin = now.replace(minute=0, second=0, microsecond=0) + timedelta(minutes=90)
+    finish = begin + timedelta(minutes=90)
     tell.act("The seller has work to do, and plans it")
     for name, kind, duration, power in _JOBS:
         stage.seller.ask(
@@ -59,10 +60,11 @@ def plan(stage: Stage) -> None:
                 "flexibility_type": kind,
                 "duration_hours": duration,
                 "power_kw": power,
+                "earliest_start": format_utc(begin),
                 "latest_finish": format_utc(finish),
             },
         )
-    tell.step(f"{len(_JOBS)} jobs are submitted over REST, all to be finished by {finish:%H:%M}")
+    tell.step(f"{len(_JOBS)} jobs are submitted over REST, to run between {begin:%H:%M} and {finish:%H:%M}")
     eventually(lambda: all(job["status"] in {"scheduled", "running"} for job in stage.jobs()), "a plan of all jobs")
     tick = stage.seller.ask("/api/plan")["tick"]
     tell.step(f"a plan is negotiated and certified: {len(_JOBS)} of {len(_JOBS)} jobs have a place")

@@ -27,7 +27,7 @@ def power_cut(stage: Stage) -> None:
     bap.misbehaves.extend([_PAGE, *[_BUSY] * 200])
     ids = []
     for _ in range(3):
-        sent = bap.tell(stage.to_seller, "status", {"contract": {"id": held["contract"]["id"]}}, held["transaction"])
+        sent = bap.tell(stage.to_seller, "status", {"contract": held["contract"]}, held["transaction"])
         ids.append(sent.message_id)
     tell.step(f"{bap.name} asks for the status {len(ids)} times, each acknowledged; but it answers the callbacks with "
               "a page of HTML, then slowly with HTTP 503")  # fmt: skip

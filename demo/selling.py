@@ -56,7 +56,7 @@ def second_thoughts(stage: Stage) -> None:
     wanted = bap.contract(seller, held["offered"], held["starts"], less)
     asked = {"contract": {**wanted, "id": held["contract"]["id"]}}
     tried = bap.ask(seller, "update", asked, held["transaction"], **{"try": True})
-    status = bap.ask(seller, "status", {"contract": {"id": held["contract"]["id"]}}, held["transaction"])
+    status = bap.ask(seller, "status", {"contract": held["contract"]}, held["transaction"])
     tell.step(
         f"update with try: would come to {_amount(tried.contract):.2f} GBP instead of {_amount(held['contract']):.2f}"
     )
@@ -67,7 +67,7 @@ def second_thoughts(stage: Stage) -> None:
     held |= {"contract": updated.contract, "kws": less}
     other = _another(stage)
     if other is not None:
-        told = bap.ask(seller, "cancel", {"contract": {"id": other["contract"]["id"]}}, other["transaction"])
+        told = bap.ask(seller, "cancel", {"contract": other["contract"]}, other["transaction"])
         tell.step(f"another contract is made and cancelled: {told.contract['status']['code']}")
         tell.check("it is cancelled", told.contract["status"]["code"] == "CANCELLED", told.error or "")
         stage.contracts[CANCELLED] = {**other, "contract": told.contract}
@@ -76,7 +76,8 @@ def second_thoughts(stage: Stage) -> None:
 
 def _small_requests(stage: Stage, held: Mapping[str, Any]) -> None:
     bap, seller, contract_id = stage.bap, stage.to_seller, held["contract"]["id"]
-    track = bap.ask(seller, "track", {"tracking": {"contract": {"id": contract_id}}}, held["transaction"])
+    tracking = {"contract": held["contract"], "url": f"{bap.url}/status", "status": "ACTIVE"}
+    track = bap.ask(seller, "track", {"tracking": tracking}, held["transaction"])
     support = bap.ask(seller, "support", {"support": {"orderId": contract_id}}, held["transaction"])
     told = support.callback["message"]["support"]["channels"][0]["email"]
     rating = {"target": {"id": contract_id}, "range": {"min": 1, "max": 5, "value": 5}}
