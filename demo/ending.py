@@ -6,11 +6,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from demo.clock import eventually
 from demo.processes import Slackwater
 from demo.schemas import Schemas
 from demo.selling import TURN_DOWN
@@ -26,6 +29,10 @@ def accounts(stage: Stage) -> None:
     """Every settled contract, as each side has it."""
     tell = stage.tell
     tell.act("Both sides' accounts, to the penny")
+    with suppress(TimeoutError):
+        eventually(
+            lambda: all(each.sold is not None and each.bought is not None for each in _accounts(stage)), "all", 45
+        )
     found = _accounts(stage)
     tell.step(f"{len(found)} contracts are settled; what the seller receives by the books of each:")
     tell.table(
@@ -94,12 +101,19 @@ def verify_logs(stage: Stage) -> None:
     """The servers are stopped; their logs are checked offline."""
     tell = stage.tell
     tell.act("The decision logs are verified, offline")
-    for server in (stage.seller, stage.buyer):
-        server.stop()
-        status, said = server.run(stage.clock, "audit", "verify")
+    servers = (stage.seller, stage.buyer)
+    with ThreadPoolExecutor(2) as together:
+        outcomes = list(together.map(lambda server: _verified(stage, server), servers))
+    for server, (status, said) in zip(servers, outcomes, strict=True):
         told = said.strip().partition(": ")[2].split("; ") if status == 0 else [said[-500:]]
         tell.step(f"python app.py audit verify, {server.name}: {'; '.join(told[:2])}")
         tell.check(f"the log of {server.name} is whole", status == 0)
+
+
+def _verified(stage: Stage, server: Slackwater) -> tuple[int, str]:
+    """Status and words of the verification of a server that is stopped for it."""
+    server.stop()
+    return server.run(stage.clock, "audit", "verify")
 
 
 def judge(stage: Stage, folder: Path | None) -> None:

@@ -27,6 +27,7 @@ from demo.clock import StoryClock, eventually
 from demo.processes import DevelopmentRegistry
 
 _BASE = "/beckn/"
+_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class ScriptedPeer:
         registry = Registry(self.network.registry.url, 3600, self.network.clock, time.monotonic)
         self._verifier = Verifier(registry, self.network.clock, self.network.network_id)
         self._lock = threading.Lock()
+        self._ending = threading.Event()
         self._signatures: dict[tuple[str, str], str] = {}
         self._session = requests.Session()
         self._session.trust_env = False
@@ -145,7 +147,8 @@ class ScriptedPeer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take nothing in any more."""
+        """Take nothing in any more, and tell nobody anything."""
+        self._ending.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -258,8 +261,15 @@ class ScriptedPeer:
         return status, answer, "application/json", {"Signature": signed.header()}
 
     def _answered(self, received: Received) -> None:
+        """Answer, also where the asker is away for a while."""
         try:
-            self.answer(received)
+            while not self._ending.is_set():
+                try:
+                    self.answer(received)
+                except requests.ConnectionError:
+                    self._ending.wait(_AGAIN_S)
+                else:
+                    return
         except Exception as error:  # noqa: BLE001,RUF100  a script that fails is told, not lost with its thread
             self.unsigned.append(f"{self.name} could not answer {received.action}: {type(error).__name__} {error}")
 

@@ -19,7 +19,7 @@ from demo.telling import Teller
 
 NETWORK = "flex.example/market"
 STARTS = datetime(2026, 4, 1, 6, 3, tzinfo=UTC)
-TALKING, PASSING = 6.0, 120.0
+TALKING, PASSING = 6.0, 150.0
 """speeds of the clock: while contracts are made, and while they are delivered"""
 _SITE = """
 [[site]]
