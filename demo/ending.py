@@ -59,6 +59,11 @@ class Account:
     bought: Decimal | None
 
     @property
+    def closed(self) -> bool:
+        """Whether both have settled."""
+        return self.sold is not None and self.bought is not None
+
+    @property
     def agree(self) -> bool:
         """To the penny."""
         return self.sold is not None and self.sold == self.bought
