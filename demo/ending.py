@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from demo.clock import eventually
 from demo.processes import Slackwater
@@ -81,7 +79,7 @@ def _accounts(stage: Stage) -> list[Account]:
     found = [Account(name, seller.name, stage.bap.name, booked(seller, held["id"]), reckoned(held))]
     for contract_id, provider in stage.contracts.get("bought", {}).items():
         ours = provider == seller.subscriber_id
-        sold = booked(seller, contract_id) if ours else stage.contracts["shop"].get(contract_id)
+        sold = booked_of(seller, buyer.name) if ours else stage.contracts["shop"].get(contract_id)
         found.append(Account(f"windows {short(contract_id)}", provider, buyer.name, sold, booked(buyer, contract_id)))
     for contract_id, total in stage.contracts.get("needs", {}).items():
         sold = booked(seller, contract_id)
@@ -90,16 +88,21 @@ def _accounts(stage: Stage) -> list[Account]:
 
 
 def booked(server: Slackwater, contract_id: str) -> Decimal | None:
-    """What the seller receives by the newest ``settled`` record of a server's decision log."""
-    records = server.ask(f"/api/logs?q={contract_id}&limit=100")["logs"]
-    totals = [each["body"]["total"] for each in records if _settles(each, contract_id)]
-    return Decimal(totals[0]) if totals else None
+    """What the seller receives by the newest ``settled`` record of a server's decision log, by its id there."""
+    return next((each for name, each in _settled(server, contract_id) if name == contract_id), None)
 
 
-def _settles(record: Mapping[str, Any], contract_id: str) -> bool:
-    """Whether a record says what a contract came to."""
-    body = record["body"]
-    return record["kind"] == "contract" and (body["event"], body["contract_id"]) == ("settled", contract_id)
+def booked_of(server: Slackwater, peer_id: str) -> Decimal | None:
+    """The same of the newest contract with a peer, which knows it by an id of its own."""
+    return next((each for _, each in _settled(server, peer_id)), None)
+
+
+def _settled(server: Slackwater, text: str) -> list[tuple[str, Decimal]]:
+    """Contract and total of the ``settled`` records with ``text`` in them, the newest first."""
+    bodies = [
+        each["body"] for each in server.ask(f"/api/logs?q={text}&limit=200")["logs"] if each["kind"] == "contract"
+    ]
+    return [(body["contract_id"], Decimal(body["total"])) for body in bodies if body["event"] == "settled"]
 
 
 def verify_logs(stage: Stage) -> None:
