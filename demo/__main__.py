@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +12,8 @@ from demo.story import play
 
 
 def main() -> int:
-    """0 where all was as it must be."""
+    """0 where all was as it must be; whoever was started is ended also when it is broken off."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--schemas", type=Path, help="folder of the published schemas; judges every message by them")
     parser.add_argument("--keep", type=Path, help="folder for stores and logs; default: one that is removed in the end")

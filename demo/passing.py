@@ -12,6 +12,7 @@ from core.slots import SLOT
 from demo.clock import eventually
 from demo.peers import Misbehaviour
 from demo.selling import TURN_DOWN
+from demo.settlement import reckoned, told
 from demo.stage import PASSING, Stage, short
 
 _PAGE = Misbehaviour(200, b"<html><body>It works!</body></html>", "text/html")
@@ -37,8 +38,8 @@ def power_cut(stage: Stage) -> None:
     seller.kill()
     tell.step(f"after {tries} attempts in vain {seller.name}, process {process}, is ended with kill -9")
     tell.check("none of the callbacks has arrived", not any(bap.came("on_status", each) for each in ids))
-    status, told = seller.run(stage.clock, "beckn", "outbox")
-    owed = [line for line in told.splitlines() if "on_status" in line]
+    status, listed = seller.run(stage.clock, "beckn", "outbox")
+    owed = [line for line in listed.splitlines() if "on_status" in line]
     tell.step(f"python app.py beckn outbox, on the store that is left: {len(owed)} callbacks are owed")
     tell.check("all of them are on the disk", status == 0 and len(owed) >= len(ids), len(owed))
     bap.misbehaves.clear()
@@ -69,19 +70,19 @@ def alert(stage: Stage) -> None:
         **held["contract"],
         "performance": [{"id": "alert-spike-1", "performanceAttributes": spike.wire(bap.url)}],
     }
-    told = bap.ask(stage.to_seller, "update", {"contract": asked}, held["transaction"])
-    if told.error is not None:
-        tell.step(f"update with a GridEventAlert: answered with {told.callback['error']}")
+    answer = bap.ask(stage.to_seller, "update", {"contract": asked}, held["transaction"])
+    if answer.error is not None:
+        tell.step(f"update with a GridEventAlert: answered with {answer.callback['error']}")
         tell.check("the alert is answered", holds=False)
         return
-    action = read_action(told.contract["performance"], "$")
+    action = read_action(answer.contract["performance"], "$")
     if action is None:
         tell.check("the alert is answered with what is done", holds=False)
         return
     tell.step(f"update with a GridEventAlert: 2 kW more in the half-hour from {starts + SLOT:%H:%M}; on_update: "
               f"{action.action} ({action.reason}), decided in {action.response_seconds} s of its clock")  # fmt: skip
     tell.check("the answer names the event", action.event_id == "spike-1", action.event_id)
-    held["contract"] = {name: each for name, each in told.contract.items() if name != "performance"}
+    held["contract"] = {name: each for name, each in answer.contract.items() if name != "performance"}
 
 
 def delivery(stage: Stage) -> None:
@@ -99,6 +100,7 @@ def delivery(stage: Stage) -> None:
     flows = {each["role"]: each["value"] for each in held["contract"]["contractAttributes"]["revenueFlows"]}
     tell.step(f"{stage.seller.subscriber_id} -> {bap.name}: on_status, {short(held['contract']['id'])}.. is "
               f"{held['contract']['status']['code']}, revenue flows {flows}")  # fmt: skip
+    tell.check("the flows are what the readings come to", told(held["contract"]) == reckoned(held["contract"]))
 
 
 def finished_jobs(stage: Stage) -> None:
