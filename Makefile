@@ -5,11 +5,12 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow check lint format types imports bench bench-peers bench-signals assets lock clean
+.PHONY: help run test test-slow check lint format types imports bench bench-peers bench-signals beckn-demo assets lock clean
 
 PYTHON ?=
 PYTEST_FLAGS ?=
 BENCH_FLAGS ?=
+DEMO_FLAGS ?=
 
 python := .venv/bin/python
 # As many processes as cores, up to eight; tests/conftest.py says what stays together.
@@ -60,6 +61,9 @@ bench-peers: $(peers:%=.venv-peers/%/.done) ## install the peers of PyPI for mak
 bench-signals: .venv/.run ## score the forecasts on recorded figures, walking forward; what feeds cost
 	$(python) -m benchmarks.signals
 	$(python) -m benchmarks.feeds
+
+beckn-demo: .venv/.dev .venv/.compiled ## play a whole trade over Beckn on loopback, step by step (DEMO_FLAGS=--verbose)
+	$(python) -m demo $(DEMO_FLAGS)
 
 assets: web/static/.built ## bundle style, htmx and charts into web/static
 

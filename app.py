@@ -38,10 +38,11 @@ def clock_of(settings: Settings) -> Clock:
     if settings.replay_folder is not None:
         from agents.energy.recorded import recorded_span
 
-        return ScaledClock(settings.clock_start or recorded_span(settings.replay_folder)[0], settings.clock_speed)
+        start = settings.clock_start or recorded_span(settings.replay_folder)[0]
+        return ScaledClock(start, settings.clock_speed, settings.clock_epoch)
     if settings.clock_speed == 1 and settings.clock_start is None:
         return system
-    return ScaledClock(settings.clock_start or slot_floor(system.now()), settings.clock_speed)
+    return ScaledClock(settings.clock_start or slot_floor(system.now()), settings.clock_speed, settings.clock_epoch)
 
 
 def compose(settings: Settings, clock: Clock, solver: Solver, sites: tuple[Site, ...]) -> House:

@@ -33,17 +33,19 @@ class SystemClock:
 
 
 class ScaledClock:
-    """A clock that starts at ``start`` and runs ``speed`` times as fast as the machine's.
+    """A clock that stands at ``start`` at the real instant ``since`` and runs ``speed`` times as fast as the machine's.
 
-    For replayed and simulated signals only: half an hour passes in ``1800 / speed`` real seconds.
+    For replayed and simulated signals only: half an hour passes in ``1800 / speed`` real seconds. Clocks of several
+    processes that are given one ``since`` agree, and one that is made anew goes on; without it the clock starts now.
     """
 
-    def __init__(self, start: datetime, speed: float) -> None:
+    def __init__(self, start: datetime, speed: float, since: datetime | None = None) -> None:
         if speed <= 0:
             raise ValueError(f"clock speed {speed} must be positive")
         self._start = require_aware(start)
         self._speed = speed
-        self._origin = time.monotonic()
+        elapsed = timedelta(0) if since is None else datetime.now(UTC) - require_aware(since)
+        self._origin = time.monotonic() - elapsed.total_seconds()
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=(time.monotonic() - self._origin) * self._speed)

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         "auto", pattern=r"^(auto|live|simulated|replay:.+)$", description="auto, live, simulated or replay:PATH"
     )
     clock_start: Instant | None = Field(None, description="first instant of a replay; default: its first recorded day")
+    clock_epoch: Instant | None = Field(
+        None, description="real instant at which the clock stood at CLOCK_START; default: when the process starts"
+    )
     clock_speed: float = Field(1.0, gt=0, le=100_000, description="with simulated or replay: times real speed")
     tick_seconds: float = Field(300.0, gt=0, le=86_400, description="period of the negotiation, in the clock's seconds")
     solve_seconds: float = Field(20.0, gt=0, le=600, description="deadline of one negotiation, in real seconds")
@@ -257,6 +260,8 @@ class Settings(BaseSettings):
             raise ValueError("BECKN_DISCOVERY_URL and BECKN_DISCOVERY_ID go together: its messages are signed")
         if self.clock_start is not None and self.signals in {"auto", "live"}:
             raise ValueError("CLOCK_START needs SIGNALS=simulated or replay:PATH: live feeds keep real time")
+        if self.clock_epoch is not None and self.clock_start is None:
+            raise ValueError("CLOCK_EPOCH needs CLOCK_START: it says when the clock stood there")
         return self
 
     @property

@@ -79,6 +79,10 @@ class _Reading:
         return ZERO if self.usage is None else max(ZERO, self.baseline - self.usage)
 
 
+_NOTHING = _Reading(ZERO, ZERO, Kind.MISSING)
+"""of a window's half-hour in which nothing was sold: there is nothing to keep, and no meter to wait for"""
+
+
 class Settling:
     """Brings contracts that we sold to their end."""
 
@@ -192,8 +196,13 @@ class Settling:
         if item.product is Product.TURN_DOWN:
             drawn = self._with.meters.drawn_kw(item.site_id, starts)
             return [_reduced(line, drawn[line.starts]) for line in item.lines]
-        available = {one.starts: one for one in self._with.meters.available_kw(item.site_id, starts)}
-        return [self._kept(item.site_id, line, available[line.starts]) for line in item.lines]
+        available = {
+            one.starts: one
+            for one in self._with.meters.available_kw(item.site_id, [line.starts for line in item.wanted])
+        }
+        return [
+            self._kept(item.site_id, line, available[line.starts]) if line.kw > 0 else _NOTHING for line in item.lines
+        ]
 
     def _kept(self, site_id: str, line: Line, available: Available) -> _Reading:
         """What of a window stayed free, where several share what there was."""

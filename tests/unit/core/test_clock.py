@@ -25,6 +25,13 @@ def test_a_scaled_clock_starts_where_it_is_told_and_says_how_long_its_time_takes
     assert clock.real_seconds(timedelta(minutes=30)) == 3.0
 
 
+def test_clocks_that_stood_there_at_one_instant_agree_and_go_on_when_made_anew():
+    since = datetime.now(UTC) - timedelta(seconds=3)
+    one, other = ScaledClock(START, 600, since), ScaledClock(START, 600, since)
+    assert START + timedelta(minutes=30) <= one.now() < START + timedelta(hours=1)
+    assert abs(one.now() - other.now()) < timedelta(seconds=60)
+
+
 def test_a_clock_that_does_not_run_is_refused():
     with pytest.raises(ValueError, match="must be positive"):
         ScaledClock(START, 0)

@@ -41,3 +41,8 @@ def test_weights_of_tenants_are_read_part_by_part(monkeypatch: pytest.MonkeyPatc
 def test_a_weight_that_cannot_be_used_is_named(text: str):
     with pytest.raises(ValidationError, match=r"TENANT=WEIGHT|two weights"):
         Settings(_env_file=None, tenant_weights=text)
+
+
+def test_an_epoch_of_the_clock_needs_the_instant_it_stood_at():
+    with pytest.raises(ValidationError, match="CLOCK_EPOCH needs CLOCK_START"):
+        Settings(_env_file=None, signals="simulated", clock_epoch="2026-01-01T00:00:00Z")
