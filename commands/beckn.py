@@ -12,6 +12,7 @@ from pathlib import Path
 
 from beckn.keys import FILE, KeyRing, PublicKey
 from beckn.signing import BadSignature, KeyId, Signature
+from commands import trade
 from commands.registry import serve_registry
 from core.clock import Clock
 from core.errors import InputError
@@ -104,4 +105,5 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Settings, Clock], int]] = {
     "sign": sign,
     "verify": verify,
     "registry": serve_registry,
+    **trade.ACTIONS,
 }

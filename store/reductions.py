@@ -48,6 +48,11 @@ def add(connection: Connection, held: Sequence[Reduction]) -> None:
         connection.execute(sa.insert(reductions), [asdict(reduction) for reduction in held])
 
 
+def remove(connection: Connection, contract_id: str) -> None:
+    """Forget what a contract keeps."""
+    connection.execute(sa.delete(reductions).where(reductions.c.contract_id == contract_id))
+
+
 def change_of_contract(connection: Connection, contract_id: str, state: Hold) -> None:
     """Commit or release what a contract holds."""
     active = sa.and_(reductions.c.contract_id == contract_id, reductions.c.state.in_(ACTIVE))

@@ -10,6 +10,7 @@ from store.database import Database
 from store.jobs import JobRepository
 from store.ledger import LedgerRepository
 from store.messages import MessageRepository
+from store.purchases import PurchaseRepository
 from store.readings import ReadingRepository
 from store.reductions import ReductionRepository
 from store.scores import ScoreRepository
@@ -33,6 +34,7 @@ class Repositories:
     reductions: ReductionRepository
     contracts: ContractRepository
     messages: MessageRepository
+    purchases: PurchaseRepository
     trading: Trading
     vintages: VintageRepository
     scores: ScoreRepository
@@ -53,6 +55,7 @@ class Repositories:
             reductions=ReductionRepository(database),
             contracts=ContractRepository(database),
             messages=MessageRepository(database),
+            purchases=PurchaseRepository(database),
             trading=Trading(database),
             vintages=VintageRepository(database),
             scores=ScoreRepository(database),
