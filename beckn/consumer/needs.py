@@ -277,7 +277,8 @@ def _bid(steps: Sequence[Stepped], most_kw: Decimal, margin: float, unit_gbp: fl
     left = most_kw
     for step in steps:
         power = min(left, Decimal(str(step.kw)).quantize(_KW, ROUND_DOWN))
-        price = Decimal(str(max(step.price_gbp_per_kwh, unit_gbp) * (1 + margin))).quantize(_PRICE, ROUND_UP)
+        cost = Decimal(str(max(step.price_gbp_per_kwh, unit_gbp)))
+        price = (cost * (1 + Decimal(str(margin)))).quantize(_PRICE, ROUND_UP)
         if power <= 0:
             continue
         if len(found) == MOST_STEPS:
