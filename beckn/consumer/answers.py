@@ -48,7 +48,7 @@ from beckn.packs.demand_flex import (
     read_needs,
     read_series,
 )
-from beckn.packs.grid import read_grid
+from beckn.packs.grid import read_grid, require_columns
 from beckn.protocol.faults import Fault
 from core.errors import Conflict
 from core.purchases import NeedState, SeenNeed
@@ -271,6 +271,7 @@ class NeedAnswers:
         terms["roles"] = [
             {**each, "participantId": self._own.subscriber_id} if each.get("role") == "seller" else each
             for each in terms.get("roles") or ()
+            if isinstance(each, Mapping)
         ]
         if offer.curves is None:
             series = offered_series(need.grid, offer.kw, need.resource["resourceAttributes"]["intervalPeriod"])
@@ -359,9 +360,11 @@ def _changed_terms(leg: Contract, answer: Mapping[str, Any]) -> str | None:
                 continue
             try:
                 grid = read_grid(attributes, "$.message.contract.commitments")
+                if leg.document["policy"] != PAY_AS_CLEAR.query_path:
+                    require_columns(grid, ("PRICE", "SHORTFALL_PENALTY"), "$.message.contract.commitments")
             except Fault as fault:
                 return f"{fault.code}: {fault}"
-            if "PRICE" in grid.columns and leg.document["policy"] != PAY_AS_CLEAR.query_path:
+            if leg.document["policy"] != PAY_AS_CLEAR.query_path:
                 told = zip(grid.figures("PRICE"), grid.figures("SHORTFALL_PENALTY"), strict=True)
                 ours = [(line.price, line.penalty) for line in read_items(leg)[0].lines]
                 if len(ours) != len(grid) or any(

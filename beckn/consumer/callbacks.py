@@ -126,7 +126,7 @@ class Callbacks:
         fault = body.get("error")
         if fault:
             logger.warning("{} refused what was published: {} {}", message.peer_id, fault["code"], fault["message"])
-        for each in body.get("message", {}).get("results") or ():
+        for each in (body.get("message") or {}).get("results") or ():
             if each["status"] != "ACCEPTED":
                 told = "; ".join(str(error.get("message", error)) for error in each.get("errors") or ())
                 logger.warning("catalog {} was published {}: {}", each["catalogId"], each["status"], told[:500])

@@ -74,7 +74,7 @@ def listings_seen(tools: Tools, purchase: Purchase, discovery_id: str | None) ->
     for message in tools.messages.of_transaction(purchase.purchase_id):
         if message.number not in numbers:
             continue
-        for catalog in read_body(message.body).get("message", {}).get("catalogs") or ():
+        for catalog in (read_body(message.body).get("message") or {}).get("catalogs") or ():
             owner = provider_of(catalog, message.peer_id, discovery_id)
             if owner is not None and owner in peers:
                 found |= {each.key: each for each in listings(catalog, owner, peers[owner])}

@@ -117,6 +117,13 @@ class Procurement:
             return self._ended(work, purchase, PurchaseState.FAILED, _binding(legs, purchase.reason or ""))
         return self._lessened(work, purchase, legs) if purchase.state.ended else purchase
 
+    def due(self, work: Work, purchase: Purchase) -> bool:
+        """Whether a wait of a purchase is over."""
+        now = self._tools.clock.now()
+        if purchase.state is PurchaseState.DISCOVERING:
+            return self._heard(purchase, now)
+        return any(leg_of(leg).overdue(now) for leg in self.legs(work, purchase))
+
     def legs(self, work: Work, purchase: Purchase) -> list[Contract]:
         """The contracts of a purchase."""
         return [each for each in work.contracts_of(purchase.purchase_id) if each.side is Side.CONSUMER]

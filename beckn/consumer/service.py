@@ -117,7 +117,7 @@ class Consumer:
     def _advance(self, purchase_id: str) -> None:
         with self._tools.trading.work() as work:
             purchase = work.purchase(purchase_id)
-            if purchase is not None and not purchase.state.ended:
+            if purchase is not None and not purchase.state.ended and self._procurement.due(work, purchase):
                 self._procurement.advance(work, purchase)
 
     def _end_wait(self, contract: Contract) -> None:

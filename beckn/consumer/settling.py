@@ -94,7 +94,7 @@ def _pages(
             or message.peer_id != contract.peer_id
         ):
             continue
-        wire = read_body(message.body).get("message", {}).get("contract") or {}
+        wire = (read_body(message.body).get("message") or {}).get("contract") or {}
         if wire.get("id") not in {contract.contract_id, contract.document["contract"].get("id"), None}:
             continue
         for entry in wire.get("performance") or ():

@@ -366,6 +366,26 @@ def test_point_01_other_callbacks_are_kept_beside_the_contract(tmp_path: Path, a
         assert leg_of(kept) == leg_of(leg)
 
 
+def test_a_tick_before_anything_is_due_changes_nothing(tmp_path: Path) -> None:
+    with consumers(tmp_path, *three(mute={"init"})) as ours:
+        bought = ours.service.buy(order(A, B, C))
+        ours.settle()
+        before = ours.store.purchases.get(bought.purchase_id), ours.legs(bought.purchase_id)
+        ours.later(59)
+        assert (ours.store.purchases.get(bought.purchase_id), ours.legs(bought.purchase_id)) == before
+
+
+def test_a_catalog_with_an_error_and_no_message_ends_the_wait(tmp_path: Path) -> None:
+    with consumers(tmp_path, *three()[:1], Provider(B, [])) as ours:
+        bought = ours.service.buy(order(A, B, kw=20))
+        rows = {row.peer_id: row for row in ours.sent("discover")}
+        error = {"message": None, "error": {"code": "NET_OVERLOADED", "message": "later"}}
+        ours.callbacks.work(ours.callback(rows[B], error))
+        ours.callbacks.work(ours.callback(rows[A], ours.providers[A].answer("discover", {}) or {}))
+        assert ours.service.purchase(bought.purchase_id).asked[B] == "NET_OVERLOADED: later"
+        assert [row.peer_id for row in ours.sent("select")] == [A]
+
+
 def test_a_provider_that_speaks_for_another_is_not_heard(tmp_path: Path) -> None:
     with consumers(tmp_path, Provider(A, [windows(B, [60, 60], [0.01, 0.01])]), Provider(B, [])) as ours:
         bought = ours.service.buy(order(A))
