@@ -199,11 +199,11 @@ def test_point_26_a_step_that_a_crash_cut_off_after_its_record_adds_no_second(tm
         for row in rows:
             message = ours.callback(row, ours.providers[row.peer_id].answer("init", ours.body(row)) or {})
             whole = ours.tools.letters.request
-            ours.tools.letters.request = _fails_at_confirm(whole)  # type: ignore[method-assign]
+            ours.tools.letters.request = _fails_at_confirm(whole)
             if row is rows[-1]:
                 with pytest.raises(RuntimeError, match="killed"):
                     ours.callbacks.work(message)
-            ours.tools.letters.request = whole  # type: ignore[method-assign]
+            ours.tools.letters.request = whole
             ours.callbacks.work(message)
         assert len(ours.records("confirmed")) == 2
         assert len(ours.sent("confirm")) == 2
@@ -392,3 +392,28 @@ def test_a_provider_that_speaks_for_another_is_not_heard(tmp_path: Path) -> None
         ours.settle()
         assert ours.service.purchase(bought.purchase_id).state == "failed"
         assert ours.sent("select") == []
+
+
+def test_point_26_it_is_made_good_once_only(tmp_path: Path) -> None:
+    first, second, third = three(refuses={"confirm"})
+    third.refuses = {"confirm"}
+    last = Provider("d.example.org", [windows("d.example.org", [200, 200], [0.50, 0.50])])
+    with consumers(tmp_path, first, second, third, last) as ours:
+        bought = ours.service.buy(order(A, B, C, last.peer_id))
+        ours.settle()
+        assert ours.service.purchase(bought.purchase_id).state == "failed"
+        assert [row.peer_id for row in ours.sent("select")] == [A, B, C]
+
+
+def test_point_26_a_late_catalog_replaces_nothing(tmp_path: Path) -> None:
+    first, second, third = three(refuses={"confirm"})
+    third.mute = {"discover"}
+    with consumers(tmp_path, first, second, third) as ours:
+        bought = ours.service.buy(order(A, B, C))
+        ours.turn()
+        ours.later(16)
+        asked = next(row for row in ours.sent("discover") if row.peer_id == C)
+        ours.callbacks.work(ours.callback(asked, {"message": {"catalogs": third.catalogs}}))
+        ours.settle()
+        assert ours.service.purchase(bought.purchase_id).state == "failed"
+        assert C not in {row.peer_id for row in ours.sent("select")}

@@ -24,7 +24,7 @@ def lot(peer: str, slot: int, kw: int, price: str, *, least: int = 1, carbon: in
 
 
 def wanted(kw: int, count: int, **changes: object) -> Wanted:
-    return Wanted(D(kw), count, START, START + SLOT * 48, **changes)  # type: ignore[arg-type]
+    return Wanted(D(kw), count, START, START + SLOT * 48, **changes)
 
 
 @st.composite
@@ -143,7 +143,7 @@ def test_limits_leave_lots_aside(limits: dict[str, object], peers: set[str]) -> 
         lot("b", 0, 10, "0.2", carbon=40),
         lot("c", 1, 10, "0.3", carbon=60),
     ]
-    found = choose(offered, changed(wanted(10, 1), **limits))  # type: ignore[arg-type]
+    found = choose(offered, changed(wanted(10, 1), **limits))
     assert {part.lot.peer_id for part in found or ()} == peers
 
 

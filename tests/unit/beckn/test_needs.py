@@ -230,9 +230,9 @@ def test_sites_serve_by_distance_or_zone() -> None:
     of = need([5], [9], [0])
     assert Nearby(places, 50)(of) == ("london",)
     assert Nearby(places, 500)(of) == ("leeds", "london")
-    of.resource["resourceAttributes"]["location"] = {"zone": "GB-M"}  # type: ignore[index]
+    of.resource["resourceAttributes"]["location"] = {"zone": "GB-M"}
     assert Nearby(places, 500)(of) == ("leeds",)
-    of.resource["resourceAttributes"]["location"] = {"geo": {"type": "Point", "coordinates": ["x", 1]}}  # type: ignore[index]
+    of.resource["resourceAttributes"]["location"] = {"geo": {"type": "Point", "coordinates": ["x", 1]}}
     assert Nearby(places, 1e6)(of) == ()
 
 
@@ -292,7 +292,7 @@ def test_an_answer_is_held_before_it_is_confirmed_and_kept_once_it_is_active(tmp
         ours.settle()
         assert held(ours, Hold.HELD) == {}
         assert sum(held(ours, Hold.COMMITTED).values()) == 50
-        leg = ours.store.contracts.get(found.contract.contract_id)  # type: ignore[union-attr]
+        leg = ours.store.contracts.get(found.contract.contract_id)
         assert leg.state is ContractState.ACTIVE
         sent = ours.body(ours.sent("confirm")[0])["message"]["contract"]
         grid = read_grid(sent["commitments"][0]["commitmentAttributes"], "$")
@@ -314,7 +314,7 @@ def test_an_answer_that_is_refused_holds_nothing(tmp_path: Path, action: str) ->
     with world(tmp_path, Utility(UTILITY, [need_catalog(*FIXED)], {action}), Planner(load())) as ours:
         found = ours.service.answer(seen(ours))
         ours.settle()
-        leg = ours.store.contracts.get(found.contract.contract_id)  # type: ignore[union-attr]
+        leg = ours.store.contracts.get(found.contract.contract_id)
         assert leg.state is ContractState.CANCELLED
         assert "BIZ_QUANTITY_UNAVAILABLE" in (leg_of(leg).failed or "")
         assert held(ours, Hold.HELD) | held(ours, Hold.COMMITTED) == {}
@@ -324,7 +324,7 @@ def test_a_contract_that_the_utility_cancels_gives_the_load_back(tmp_path: Path)
     with world(tmp_path, Utility(UTILITY, [need_catalog(*FIXED)]), Planner(load())) as ours:
         found = ours.service.answer(seen(ours))
         ours.settle()
-        leg = ours.store.contracts.get(found.contract.contract_id)  # type: ignore[union-attr]
+        leg = ours.store.contracts.get(found.contract.contract_id)
         wire = {**leg.document["contract"], "status": {"code": "CANCELLED"}}
         ours.callbacks.work(ours.unasked(leg, "on_cancel", wire))
         assert held(ours, Hold.COMMITTED) == {}
@@ -342,7 +342,7 @@ def test_of_a_bid_only_what_cleared_is_kept(tmp_path: Path) -> None:
         assert [sum(cell) for cell in grid.columns["CAPACITY_OFFERED"].cells] == [50, 50]
         assert grid.columns["OFFER_PRICE"].cells[0][0] == D("0.11")
         assert sum(held(ours, Hold.COMMITTED).values()) == pytest.approx(50)
-        leg = ours.store.contracts.get(found.contract.contract_id)  # type: ignore[union-attr]
+        leg = ours.store.contracts.get(found.contract.contract_id)
         assert [(line.kw, line.price) for line in read_items(leg)[0].lines] == [(25, D("0.4"))] * 2
 
 
@@ -355,7 +355,7 @@ def test_a_plan_that_changed_is_priced_anew_and_what_no_longer_pays_is_not_confi
         planner.tick_id = "tick-2"
         ours.settle()
         assert ours.sent("confirm") == []
-        leg = ours.store.contracts.get(found.contract.contract_id)  # type: ignore[union-attr]
+        leg = ours.store.contracts.get(found.contract.contract_id)
         assert "no longer pays" in (leg_of(leg).failed or "")
         assert held(ours, Hold.HELD) == {}
         assert [row.peer_id for row in ours.sent("cancel")] == [UTILITY]
@@ -378,7 +378,7 @@ def test_an_answer_without_a_reply_ends_and_its_load_lapses(tmp_path: Path) -> N
         ours.settle()
         ours.later(61)
         ours.settle()
-        leg = ours.store.contracts.get(found.contract.contract_id)  # type: ignore[union-attr]
+        leg = ours.store.contracts.get(found.contract.contract_id)
         assert leg.state is ContractState.CANCELLED
         assert held(ours, Hold.HELD) | held(ours, Hold.COMMITTED) == {}
 

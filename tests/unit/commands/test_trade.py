@@ -120,7 +120,7 @@ def test_needs_are_asked_for_listed_and_answered(terminal: Terminal) -> None:
 
 
 def test_a_need_that_does_not_pay_is_passed_over(terminal: Terminal) -> None:
-    terminal.ours.answers._planner.load = load(price=3.0)  # type: ignore[attr-defined]
+    terminal.ours.answers._planner.load = load(price=3.0)
     terminal.run("needs", "--ask", UTILITY)
     terminal.ours.settle()
     need_id = terminal.run("needs")[1].split()[0]
