@@ -14,6 +14,8 @@ from agents.energy.transport.wire import trusting
 from agents.flexibility.actuals import Actuals
 from agents.site.agent import SiteAgent
 from audit.log import AuditLog
+from beckn.consumer.build import Buying, build_buying, waits_of
+from beckn.consumer.legs import Tools
 from beckn.correspondence import Correspondence
 from beckn.identity import Identity, Manner, SellingTerms, identity_of, manner_of, terms_of
 from beckn.keys import FILE, KeyRing
@@ -41,7 +43,7 @@ from core.clock import Clock
 from core.series import Kind
 from core.settings import Settings
 from core.site import Site
-from core.trade import Message
+from core.trade import Delivery
 from store.repositories import Repositories
 
 
@@ -106,11 +108,18 @@ class _Builder:
         settings = parts.settings
         witness = Witness(parts.log, store.messages)
         transport = Transport(self._session, self._signer, self._guard.check_answer, clock, witness.signed)
+        buying = self._buying()
+        callbacks = buying.callbacks
+
+        def dead(delivery: Delivery) -> None:
+            witness.dead(delivery)
+            callbacks.undelivered(delivery.message_id, delivery.action, delivery.reason or "")
+
         deliverer = Deliverer(
             store.outbox,
             transport,
             clock,
-            on_dead=witness.dead,
+            on_dead=dead,
             on_acknowledged=witness.delivered,
         )
         provider = Provider(
@@ -119,7 +128,7 @@ class _Builder:
             on_traded=lambda: parts.loop.request_tick("booking"),
         )
         worker = Worker(
-            store.messages, dispatcher(provider, self._kept), lambda message, _error: provider.give_up(message)
+            store.messages, dispatcher(provider.work, callbacks.work), dispatcher(provider.give_up, callbacks.give_up)
         )
         limits = Limits(RateLimit(settings.beckn_requests_per_second), RateLimit(settings.beckn_requests_per_second))
 
@@ -136,15 +145,29 @@ class _Builder:
             settling=self._settling(),
             publishing=self._publishing(),
             trading=store.trading,
+            clock=clock,
             leading=lambda: parts.loop.leading,
-            consumer_tick=lambda: None,
+            consumer_tick=buying.consumer.tick,
         )
         takes_old = None if old is None else reception(old)
-        return Trade(self._own, reception(manner), self._display, workshop, clock, takes_old)
+        return Trade(self._own, reception(manner), self._display, workshop, buying.consumer, takes_old)
 
-    def _kept(self, message: Message) -> None:
-        with self._parts.store.trading.work() as work:
-            work.finish(message)
+    def _buying(self) -> Buying:
+        parts, store = self._parts, self._parts.store
+        tools = Tools(
+            store.trading,
+            store.contracts,
+            store.messages,
+            store.purchases,
+            parts.log,
+            self._correspondence,
+            parts.clock,
+            waits_of(parts.settings),
+        )
+        sites = parts.sites.sites()
+        return build_buying(
+            parts.settings, self._terms, tools, parts.loop, store.reductions, sites, self._registry.address
+        )
 
     def _signer(self) -> Signer:
         settings = self._parts.settings

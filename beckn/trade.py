@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
@@ -17,6 +17,7 @@ from loguru import logger
 from audit.bodies.trade import MessageBody
 from audit.log import AuditLog
 from audit.record import Trace
+from beckn.consumer.service import Consumer
 from beckn.identity import Identity
 from beckn.outbox import Deliverer
 from beckn.packs.schemas import documents
@@ -37,6 +38,7 @@ from store.trading import Trading
 
 SYSTEM = SystemClock()
 LOOK_S = 1.0
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Workshop:
     settling: Settling
     publishing: Publishing | None
     trading: Trading
+    clock: Clock
     leading: Callable[[], bool]
     consumer_tick: Callable[[], None]
 
@@ -61,6 +64,7 @@ class Trade:
     """The participant.
 
     :ivar reception: takes messages in.
+    :ivar consumer: buys from others.
     :ivar reception_2025: takes those of the dialect of 2025 in; None where it is not served.
     """
 
@@ -70,7 +74,7 @@ class Trade:
         reception: Reception,
         display: Display,
         workshop: Workshop,
-        clock: Clock,
+        consumer: Consumer,
         reception_2025: Reception | None = None,
     ) -> None:
         self.own = own
@@ -78,7 +82,7 @@ class Trade:
         self.reception_2025 = reception_2025
         self._display = display
         self._with = workshop
-        self._clock = clock
+        self.consumer = consumer
         self._scheduler: BackgroundScheduler | None = None
         self._running = False
 
@@ -102,7 +106,7 @@ class Trade:
     def start(self) -> None:
         """Begin to work as soon as this process leads."""
         scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
-        slot_s = self._clock.real_seconds(SLOT)
+        slot_s = self._with.clock.real_seconds(SLOT)
         scheduler.add_job(self.look, "interval", seconds=LOOK_S, id="look", next_run_time=SYSTEM.now())
         scheduler.add_job(self.advance, "interval", seconds=max(0.2, min(5.0, slot_s / 10)), id="advance")
         scheduler.start()
@@ -138,7 +142,7 @@ class Trade:
         if not self._running:
             return
         steps: list[Callable[[], object]] = [
-            lambda: self._with.trading.release_lapsed(self._clock.now()),
+            lambda: self._with.trading.release_lapsed(self._with.clock.now()),
             self._with.settling.advance,
             self._with.consumer_tick,
         ]
@@ -197,10 +201,12 @@ class Witness:
         self._log.append("message", body, agent="beckn", trace=Trace(delivery.transaction_id, delivery.message_id))
 
 
-def dispatcher(provider: Provider, callbacks: Callable[[Message], None]) -> Callable[[Message], None]:
+def dispatcher(
+    requests: Callable[Concatenate[Message, P], None], callbacks: Callable[Concatenate[Message, P], None]
+) -> Callable[Concatenate[Message, P], None]:
     """Requests to the provider, answers to the consumer."""
 
-    def work(message: Message) -> None:
-        (callbacks if is_callback(message.action) else provider.work)(message)
+    def work(message: Message, /, *more: P.args, **named: P.kwargs) -> None:
+        (callbacks if is_callback(message.action) else requests)(message, *more, **named)
 
     return work

@@ -162,6 +162,7 @@ def _add_beckn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     verify = actions.add_parser("verify", parents=[answered], help="check the header of a message that was received")
     verify.add_argument("--header", required=True, help="value of its Authorization or Signature header")
     verify.add_argument("--key", required=True, help="the sender's signing_public_key in the registry")
+    _add_trade(actions)
     registry = actions.add_parser("registry", help="run a registry of participants for development, on this machine")
     registry.add_argument("--host", default="127.0.0.1", help="loopback address to serve at (default 127.0.0.1)")
     registry.add_argument("--port", type=_natural, default=8060, help="port to serve at (default 8060; 0: any)")
@@ -176,6 +177,32 @@ def _add_beckn(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     replay = actions.add_parser("replay", help="owe dead letters again")
     replay.add_argument("numbers", nargs="*", type=_natural, metavar="NUMBER", help="as beckn outbox --dead shows them")
     replay.add_argument("--all", action="store_true", help="every dead letter")
+
+
+def _add_trade(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Commands that have a running server trade."""
+    server = argparse.ArgumentParser(add_help=False)
+    server.add_argument("--url", help="the server (default: http://HOST:PORT of the settings)")
+    server.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    buy = actions.add_parser("buy", parents=[server], help="buy compute windows of other participants")
+    buy.add_argument("--kw", type=_positive, required=True, help="power at the meter in each half-hour")
+    buy.add_argument("--hours", type=_positive, required=True, help="how long in all, in half-hours")
+    buy.add_argument("--before", required=True, help="all of it ends by then: ISO 8601 with offset, or +HOURS from now")
+    buy.add_argument("--after", help="not before this, written likewise (default: now)")
+    buy.add_argument("--contiguous", action="store_true", help="half-hours on end (default: any)")
+    buy.add_argument("--place", action="append", default=[], help="site, grid zone or country that will do; repeatable")
+    buy.add_argument("--provider", action="append", default=[], metavar="ID", help="ask this one; repeatable")
+    buy.add_argument("--max-price", type=float, help="GBP/kWh of any half-hour")
+    buy.add_argument("--max-carbon", type=float, help="gCO2/kWh of any half-hour")
+    buy.add_argument("--partial", action="store_true", help="take less where all of it cannot be had")
+    buy.add_argument("--tolerance", type=float, default=0.0, help="share by which a price may rise (default 0)")
+    buy.add_argument("--wait", action="store_true", help="follow the purchase until it ends")
+    purchases = actions.add_parser("purchases", parents=[server], help="list what was bought, or show one purchase")
+    purchases.add_argument("purchase_id", nargs="?", help="show this one")
+    needs = actions.add_parser("needs", parents=[server], help="list what utilities need; ask for needs, answer one")
+    what = needs.add_mutually_exclusive_group()
+    what.add_argument("--answer", metavar="NEED", help="answer this one by the plan in force")
+    what.add_argument("--ask", nargs="*", metavar="ID", help="ask these utilities (default: the discovery service)")
 
 
 def _add_signals(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from beckn.keys import FILE, KeyRing, PublicKey
 from beckn.signing import BadSignature, KeyId, Signature
+from commands import trade
 from commands.listen import listen
 from commands.outbox import outbox, replay
 from commands.registry import serve_registry
@@ -109,4 +110,5 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Settings, Clock], int]] = {
     "listen": listen,
     "outbox": outbox,
     "replay": replay,
+    **trade.ACTIONS,
 }

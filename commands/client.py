@@ -65,6 +65,30 @@ class Client:
         """How every tenant stands."""
         return self._call("GET", "/api/shares")
 
+    def buy(self, purchase: dict[str, Any]) -> dict[str, Any]:
+        """Begin to buy compute windows (fields of ``beckn.consumer.shapes.PurchaseRequest``)."""
+        return self._call("POST", "/api/trade/purchases", purchase)
+
+    def purchases(self) -> dict[str, Any]:
+        """Purchases, newest first."""
+        return self._call("GET", "/api/trade/purchases")
+
+    def purchase(self, purchase_id: str) -> dict[str, Any]:
+        """One purchase with its legs."""
+        return self._call("GET", f"/api/trade/purchases/{purchase_id}")
+
+    def needs(self) -> dict[str, Any]:
+        """Utilities' needs that were seen."""
+        return self._call("GET", "/api/trade/needs")
+
+    def seek_needs(self, providers: Sequence[str] = ()) -> dict[str, Any]:
+        """Ask utilities for their needs."""
+        return self._call("POST", "/api/trade/needs", {"providers": [*providers]})
+
+    def answer_need(self, need_id: str) -> dict[str, Any]:
+        """Answer one need."""
+        return self._call("POST", f"/api/trade/needs/{need_id}/answer", {})
+
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None = None, params: dict[str, str] | None = None
     ) -> dict[str, Any]:
@@ -92,7 +116,8 @@ def _refused(problem: dict[str, Any]) -> InputError:
     return InputError(f"{field}: {message}.", field=field, remedy=first.get("remedy") or "")
 
 
-def _client(arguments: argparse.Namespace, settings: Settings) -> Client:
+def connect(arguments: argparse.Namespace, settings: Settings) -> Client:
+    """The server that the arguments or the settings name."""
     token = settings.token.get_secret_value() if settings.token else None
     return Client(arguments.url or f"http://{settings.host}:{settings.port}", token)
 
@@ -104,7 +129,7 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
         "duration_hours": arguments.hours,
         "power_kw": arguments.kw,
         "gpu_count": arguments.gpus,
-        "latest_finish": _instant(arguments.deadline, "--deadline"),
+        "latest_finish": instant(arguments.deadline, "--deadline"),
         "earliest_start": arguments.earliest,
         "flexibility_type": arguments.kind,
         "tier": arguments.tier,
@@ -118,7 +143,7 @@ def _request(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _instant(text: str, option: str) -> str:
+def instant(text: str, option: str) -> str:
     """An instant as it was written, or ``+HOURS`` from now."""
     if not text.startswith("+"):
         return text
@@ -133,7 +158,7 @@ def _instant(text: str, option: str) -> str:
 
 def submit(arguments: argparse.Namespace, settings: Settings) -> int:
     """Submit; with --wait follow to the end (1 when it did not complete)."""
-    client = _client(arguments, settings)
+    client = connect(arguments, settings)
     job = client.submit(_request(arguments))
     if arguments.wait:
         job = _followed(client, job["job_id"], quiet=arguments.json)
@@ -159,8 +184,8 @@ def _followed(client: Client, job_id: str, *, quiet: bool) -> dict[str, Any]:
 
 def quote(arguments: argparse.Namespace, settings: Settings) -> int:
     """Say what the job would cost by each deadline; 1 when it cannot be placed by its own."""
-    deadlines = [_instant(text, "--by") for text in arguments.by]
-    found = _client(arguments, settings).quote(_request(arguments), deadlines)
+    deadlines = [instant(text, "--by") for text in arguments.by]
+    found = connect(arguments, settings).quote(_request(arguments), deadlines)
     if arguments.json:
         print(json.dumps(found))
     else:
@@ -194,7 +219,7 @@ def _saved(point: dict[str, Any]) -> tuple[float | None, float | None]:
 
 def jobs(arguments: argparse.Namespace, settings: Settings) -> int:
     """List, show or cancel."""
-    client = _client(arguments, settings)
+    client = connect(arguments, settings)
     if arguments.cancel and arguments.job_id is None:
         raise InputError("--cancel needs a job", field="job_id", remedy="Name it: jobs JOB_ID --cancel.")
     if arguments.job_id is not None:
@@ -213,7 +238,7 @@ def jobs(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def tick(arguments: argparse.Namespace, settings: Settings) -> int:
     """Negotiate now; 1 when there is no plan."""
-    record = _client(arguments, settings).tick()
+    record = connect(arguments, settings).tick()
     if arguments.json:
         print(json.dumps(record))
     else:
@@ -224,7 +249,7 @@ def tick(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def shares(arguments: argparse.Namespace, settings: Settings) -> int:
     """A line for each tenant."""
-    found = _client(arguments, settings).shares()
+    found = connect(arguments, settings).shares()
     if arguments.json:
         print(json.dumps(found))
         return 0

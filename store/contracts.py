@@ -91,6 +91,12 @@ def find(connection: Connection, contract_id: str) -> Contract | None:
     return None if row is None else _contract(row)
 
 
+def of_transaction(connection: Connection, transaction_id: str) -> list[Contract]:
+    """Those of one transaction, the oldest first."""
+    query = sa.select(contracts).where(contracts.c.transaction_id == transaction_id).order_by(contracts.c.number)
+    return [_contract(row) for row in connection.execute(query)]
+
+
 def held_by(connection: Connection, peer_id: str) -> int:
     """How many drafts of a peer hold capacity."""
     held = sa.select(sa.func.count()).where(

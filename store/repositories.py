@@ -11,6 +11,7 @@ from store.jobs import JobRepository
 from store.ledger import LedgerRepository
 from store.messages import MessageRepository
 from store.outbox import OutboxRepository
+from store.purchases import PurchaseRepository
 from store.readings import ReadingRepository
 from store.reductions import ReductionRepository
 from store.scores import ScoreRepository
@@ -34,6 +35,7 @@ class Repositories:
     reductions: ReductionRepository
     contracts: ContractRepository
     messages: MessageRepository
+    purchases: PurchaseRepository
     trading: Trading
     outbox: OutboxRepository
     vintages: VintageRepository
@@ -55,6 +57,7 @@ class Repositories:
             reductions=ReductionRepository(database),
             contracts=ContractRepository(database),
             messages=MessageRepository(database),
+            purchases=PurchaseRepository(database),
             trading=Trading(database),
             outbox=OutboxRepository(database),
             vintages=VintageRepository(database),

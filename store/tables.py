@@ -251,6 +251,37 @@ contracts = sa.Table(
     sa.Index("contracts_by_transaction", "transaction_id"),
 )
 
+purchases = sa.Table(
+    "purchases",
+    metadata,
+    _number(),
+    sa.Column("purchase_id", sa.String, nullable=False, unique=True),
+    sa.Column("state", sa.String, nullable=False),
+    _instant("created_at"),
+    _instant("updated_at"),
+    _instant("deadline", null=True),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("purchases_by_state", "state"),
+)
+
+needs = sa.Table(
+    "needs",
+    metadata,
+    sa.Column("need_id", sa.String, primary_key=True),
+    sa.Column("peer_id", sa.String, nullable=False),
+    sa.Column("peer_uri", sa.Text, nullable=False),
+    _instant("seen_at"),
+    _instant("ends"),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("contract_id", sa.String),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("needs_by_end", "ends"),
+)
+
 messages = sa.Table(
     "messages",
     metadata,

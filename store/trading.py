@@ -12,8 +12,9 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from core.ledger import Booking
+from core.purchases import Purchase, SeenNeed
 from core.trade import Contract, Delivery, Direction, Hold, Message, Reduction
-from store import bookings, contracts, messages, outbox, reductions
+from store import bookings, contracts, messages, outbox, purchases, reductions
 from store.database import Database, hold_lock
 
 
@@ -75,6 +76,31 @@ class Work:
         """Give back all that a contract has."""
         bookings.change_of_contract(self._connection, contract_id, "released")
         reductions.change_of_contract(self._connection, contract_id, Hold.RELEASED)
+
+    def replace_reductions(self, contract_id: str, held: Sequence[Reduction]) -> None:
+        """Keep these for a contract and none besides; the caller has seen that they are no more than was kept."""
+        reductions.drop(self._connection, contract_id)
+        reductions.add(self._connection, held)
+
+    def purchase(self, purchase_id: str) -> Purchase | None:
+        """One purchase, where there is one."""
+        return purchases.find(self._connection, purchase_id)
+
+    def save_purchase(self, purchase: Purchase) -> Purchase:
+        """Write a purchase; :class:`Conflict` where another change came between."""
+        return purchases.save(self._connection, purchase)
+
+    def need(self, need_id: str) -> SeenNeed | None:
+        """One need, where there is one."""
+        return purchases.find_need(self._connection, need_id)
+
+    def save_need(self, need: SeenNeed) -> SeenNeed:
+        """Write a need; :class:`Conflict` where another change came between."""
+        return purchases.save_need(self._connection, need)
+
+    def contracts_of(self, transaction_id: str) -> list[Contract]:
+        """The contracts of a transaction, the oldest first, as this step has left them."""
+        return contracts.of_transaction(self._connection, transaction_id)
 
     def received(self, message: Message, *, repeatable: bool) -> int:
         """Keep a message that came."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask_openapi3.blueprint import APIBlueprint
 
+from beckn.consumer.routes import trade_api
+from beckn.consumer.service import Consumer
 from beckn.message_routes import dialect_routes, message_routes
 from beckn.routes import beckn_api
 from web import access, pages, problems, security
@@ -70,4 +72,13 @@ def _blueprints(services: Services) -> list[APIBlueprint]:
         statistics,
         health,
     )
-    return [*(module.api for module in modules), beckn_api(services.desk, services.clock)]
+    return [
+        *(module.api for module in modules),
+        beckn_api(services.desk, services.clock),
+        trade_api(_consumer(services)),
+    ]
+
+
+def _consumer(services: Services) -> Consumer | None:
+    """Who buys; None where this server is in no network."""
+    return None if services.trade is None else services.trade.consumer

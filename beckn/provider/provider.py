@@ -73,7 +73,7 @@ class Provider:
         except Conflict as error:
             raise Unavailable(str(error)) from error
 
-    def give_up(self, message: Message) -> None:
+    def give_up(self, message: Message, _error: Exception) -> None:
         """Owe the answer to a request that failed for a reason of ours."""
         if is_callback(message.action):
             with self._with.trading.work() as work:

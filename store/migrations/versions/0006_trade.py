@@ -1,4 +1,4 @@
-"""What is traded over Beckn: contracts, reductions, messages and what is still owed; bookings of contracts.
+"""What is traded over Beckn: contracts, purchases, needs, reductions, messages, what is still owed; bookings.
 
 This file stands alone: later changes of the store's own formats must not change what it writes.
 """
@@ -50,6 +50,31 @@ def upgrade() -> None:
     op.create_index("contracts_by_state", "contracts", ["state", "ends"])
     op.create_index("contracts_by_transaction", "contracts", ["transaction_id"])
     op.create_table(
+        "purchases",
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("purchase_id", sa.String, nullable=False, unique=True),
+        sa.Column("state", sa.String, nullable=False),
+        *(sa.Column(name, Instant, nullable=False) for name in ("created_at", "updated_at")),
+        sa.Column("deadline", Instant),
+        sa.Column("document", sa.JSON, nullable=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("version", sa.Integer, nullable=False),
+    )
+    op.create_index("purchases_by_state", "purchases", ["state"])
+    op.create_table(
+        "needs",
+        sa.Column("need_id", sa.String, primary_key=True),
+        sa.Column("peer_id", sa.String, nullable=False),
+        sa.Column("peer_uri", sa.Text, nullable=False),
+        *(sa.Column(name, Instant, nullable=False) for name in ("seen_at", "ends")),
+        sa.Column("state", sa.String, nullable=False),
+        sa.Column("document", sa.JSON, nullable=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("contract_id", sa.String),
+        sa.Column("version", sa.Integer, nullable=False),
+    )
+    op.create_index("needs_by_end", "needs", ["ends"])
+    op.create_table(
         "messages",
         sa.Column("number", sa.Integer, primary_key=True),
         sa.Column("once", sa.String, nullable=False, unique=True),
@@ -86,7 +111,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("outbox", "messages", "contracts", "reductions"):
+    for table in ("outbox", "messages", "needs", "purchases", "contracts", "reductions"):
         op.drop_table(table)
     op.drop_index("bookings_by_contract", "bookings")
     with op.batch_alter_table("bookings") as batch:

@@ -1,0 +1,324 @@
+"""What to answer to a utility's need: so much less power in each half-hour as pays, by the plan's own prices.
+
+A need at a fixed price is answered where the firm cost of a kWh with our margin is below its PRICE, less what a
+shortfall is expected to cost: SHORTFALL_PENALTY times the share that may not be there. A need that pays as it clears is
+answered with a curve: the steps at which load would leave each half-hour, our margin on each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import Any, Protocol
+
+from beckn.headroom import StandingPlan
+from beckn.packs.demand_flex import FIXED_PRICE, Need
+from beckn.packs.grid import MOST_STEPS
+from beckn.packs.reading import number
+from beckn.protocol.faults import Fault
+from beckn.spatial import distance_m
+from core.series import FloatArray
+from core.slots import SLOT, SLOT_HOURS, slots_between
+
+CURRENCY = "GBP"
+ROUNDS = 6
+"""of firm prices for one need: each leaves out the half-hours that do not pay at the price of the one before"""
+_KW = Decimal("0.001")
+_PRICE = Decimal("0.00001")
+_ZERO = Decimal(0)
+Curve = tuple[tuple[Decimal, Decimal], ...]
+
+
+class Stepped(Protocol):
+    """So many more kW at this price or a higher one."""
+
+    @property
+    def price_gbp_per_kwh(self) -> float: ...
+    @property
+    def kw(self) -> float: ...
+
+
+class Movable(Protocol):
+    """(S, T) over the standing plan's sites and slots: what can leave each half-hour, at what price, how surely."""
+
+    @property
+    def tick_id(self) -> str: ...
+    @property
+    def start(self) -> datetime: ...
+    @property
+    def slots(self) -> int: ...
+    @property
+    def site_ids(self) -> Sequence[str]: ...
+    @property
+    def movable_kw(self) -> FloatArray: ...
+    @property
+    def price_gbp_per_kwh(self) -> FloatArray: ...
+    @property
+    def confidence(self) -> FloatArray: ...
+
+    def bid_curve(
+        self, site_ids: Collection[str], starts: Collection[datetime], max_kw: float
+    ) -> Mapping[datetime, Sequence[Stepped]]:
+        """Steps of each half-hour, prices rising, ``max_kw`` at most in all."""
+        ...
+
+
+class Promised(Protocol):
+    """One half-hour of what can be promised at a site."""
+
+    @property
+    def site_id(self) -> str: ...
+    @property
+    def starts(self) -> datetime: ...
+    @property
+    def baseline_kw(self) -> float: ...
+    @property
+    def reduction_kw(self) -> float: ...
+
+
+class Firm(Protocol):
+    """What can be promised of what was wanted, and what that costs."""
+
+    @property
+    def tick_id(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def promises(self) -> Sequence[Promised]: ...
+    @property
+    def cost_gbp(self) -> float: ...
+
+
+class Planner(Protocol):
+    """Who knows the plan in force and what can be moved in it."""
+
+    @property
+    def plan_lock(self) -> AbstractContextManager[Any]: ...
+
+    def standing(self) -> StandingPlan:
+        """The plan in force."""
+        ...
+
+    def movable(self) -> Movable | None:
+        """What can be moved; None where nothing is planned."""
+        ...
+
+    def firm(self, wanted: Sequence[Any]) -> Firm:
+        """The price of reductions; each has ``site_id``, ``starts`` and ``kw``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """Load that leaves one half-hour at one site, kW at the meter."""
+
+    site_id: str
+    starts: datetime
+    kw: float
+    baseline_kw: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is offered for a need.
+
+    :param kw: per half-hour of the need, never above what is sought. :param unit_gbp: firm cost of a kWh, no margin.
+    :param curves: per half-hour the bid, of a need that pays as it clears; a step is so many more kW.
+    :param reductions: what is held for it, ``baseline_kw`` of the plan of ``tick_id``.
+    """
+
+    tick_id: str
+    kw: tuple[Decimal, ...]
+    unit_gbp: float
+    reductions: tuple[Reduced, ...]
+    curves: tuple[Curve, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Why a need is not answered."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """Which sites can serve a need: those within ``km`` of its point, or in the grid zone that its location names.
+
+    :param places: longitude, latitude and zone by site.
+    """
+
+    places: Mapping[str, tuple[float, float, str]]
+    km: float
+
+    def __call__(self, need: Need) -> tuple[str, ...]:
+        """Ids of the sites; none where the need's location cannot be read."""
+        location = need.resource["resourceAttributes"].get("location")
+        told = location if isinstance(location, Mapping) else {}
+        point = _point(told.get("geo"))
+        found = []
+        for site_id, (longitude, latitude, zone) in sorted(self.places.items()):
+            near = point is not None and distance_m((longitude, latitude), point) <= 1000 * self.km
+            if near or (told.get("zone") is not None and told.get("zone") == zone):
+                found.append(site_id)
+        return tuple(found)
+
+
+def answer_need(need: Need, planner: Planner, sites: Collection[str], margin: float, now: datetime) -> Answer | Passed:
+    """What to offer for a need from these sites; :class:`Passed` says why nothing is.
+
+    :param margin: share added to what it costs us.
+    """
+    load = planner.movable()
+    why = _unfit(need, sites, load, now)
+    if why is not None or load is None:
+        return Passed(why or "nothing is planned here that could be moved")
+    starts = [need.grid.start + SLOT * i for i in range(len(need.grid))]
+    sought = {
+        at: float(kw) for at, kw in zip(starts, need.sought_kw, strict=True) if kw > 0 and at > now and _slot(load, at)
+    }
+    if not sought:
+        return Passed("it asks for less power in no half-hour that the plan in force decides")
+    if need.policy == FIXED_PRICE:
+        return _fixed(need, planner, load, sorted(set(sites) & set(load.site_ids)), margin, sought)
+    return _curve(need, planner, load, sorted(set(sites) & set(load.site_ids)), margin, sought)
+
+
+def _unfit(need: Need, sites: Collection[str], load: Movable | None, now: datetime) -> str | None:
+    """Why a need is passed over at once."""
+    if need.currency != CURRENCY:
+        return f"it pays in {need.currency}, we reckon in {CURRENCY}"
+    if need.valid_until is not None and need.valid_until <= now:
+        return "its offer can no longer be confirmed"
+    if not sites:
+        return "no site of ours is where it is needed"
+    return None if load is not None else "nothing is planned here that could be moved"
+
+
+def _fixed(
+    need: Need, planner: Planner, load: Movable, sites: Sequence[str], margin: float, sought: Mapping[datetime, float]
+) -> Answer | Passed:
+    """Offer where the firm cost is below what a kWh brings; a half-hour that does not pay is left out, once and all."""
+    net: dict[datetime, float] = {}
+    wanted: list[Reduced] = []
+    for at, kw in sought.items():
+        net[at], taken = _worth(need, load, sites, margin, at, kw)
+        wanted += taken
+    for _ in range(ROUNDS):
+        if not wanted:
+            return Passed("no half-hour of it pays what moving the load costs")
+        firm = planner.firm(wanted)
+        kwh = sum(each.reduction_kw for each in firm.promises) * SLOT_HOURS
+        if kwh <= 0:
+            return Passed(firm.reason or "nothing of it can be promised")
+        unit = firm.cost_gbp / kwh
+        paying = [each for each in wanted if net[each.starts] > unit * (1 + margin)]
+        if len(paying) == len(wanted):
+            return _answer(need, firm, unit, sought)
+        wanted = paying
+    return Passed(f"after {ROUNDS} firm prices no set of half-hours was found that pays")
+
+
+def _worth(
+    need: Need, load: Movable, sites: Sequence[str], margin: float, at: datetime, kw: float
+) -> tuple[float, list[Reduced]]:
+    """What a kWh of a half-hour brings when shortfalls are counted, and the load that is cheap enough for it."""
+    i = slots_between(need.grid.start, at)
+    price, penalty = (float(need.grid.figures(name)[i] or 0) for name in ("PRICE", "SHORTFALL_PENALTY"))
+    slot, left, net = slots_between(load.start, at), kw, price
+    cells = [(load.price_gbp_per_kwh[row, slot], row) for row in map(list(load.site_ids).index, sites)]
+    taken: list[Reduced] = []
+    for cost, row in sorted(cell for cell in cells if math.isfinite(cell[0])):
+        worth = price - penalty * (1 - float(load.confidence[row, slot]))
+        power = min(left, float(load.movable_kw[row, slot]))
+        if power > 0 and worth > cost * (1 + margin):
+            taken.append(Reduced(load.site_ids[row], at, power))
+            left, net = left - power, min(net, worth)
+    return net, taken
+
+
+def _curve(
+    need: Need, planner: Planner, load: Movable, sites: Sequence[str], margin: float, sought: Mapping[datetime, float]
+) -> Answer | Passed:
+    """Bid steps, and hold what all of them together come to; steps beyond what can be promised are left out."""
+    steps = load.bid_curve(sites, list(sought), max(sought.values()))
+    wanted: list[Reduced] = []
+    for at, kw in sought.items():
+        left = min(kw, sum(step.kw for step in steps.get(at, ())))
+        slot = slots_between(load.start, at)
+        rows = sorted(map(list(load.site_ids).index, sites), key=lambda row: float(load.price_gbp_per_kwh[row, slot]))
+        for row in rows:
+            power = min(left, float(load.movable_kw[row, slot]))
+            if power > 0:
+                wanted.append(Reduced(load.site_ids[row], at, power))
+                left -= power
+    if not wanted:
+        return Passed("nothing can leave the half-hours that it asks for")
+    firm = planner.firm(wanted)
+    kwh = sum(each.reduction_kw for each in firm.promises) * SLOT_HOURS
+    if kwh <= 0:
+        return Passed(firm.reason or "nothing of it can be promised")
+    unit = firm.cost_gbp / kwh
+    answer = _answer(need, firm, unit, sought)
+    if isinstance(answer, Passed):
+        return answer
+    starts = [need.grid.start + SLOT * i for i in range(len(need.grid))]
+    curves = tuple(_bid(steps.get(at, ()), kw, margin, unit) for at, kw in zip(starts, answer.kw, strict=True))
+    return Answer(answer.tick_id, answer.kw, unit, answer.reductions, curves)
+
+
+def _bid(steps: Sequence[Stepped], most_kw: Decimal, margin: float, unit_gbp: float) -> Curve:
+    """Steps with our margin, never below the firm cost of what is held; one of 0 kW where nothing is offered."""
+    found: list[tuple[Decimal, Decimal]] = []
+    left = most_kw
+    for step in steps:
+        power = min(left, Decimal(str(step.kw)).quantize(_KW, ROUND_DOWN))
+        cost = Decimal(str(max(step.price_gbp_per_kwh, unit_gbp)))
+        price = (cost * (1 + Decimal(str(margin)))).quantize(_PRICE, ROUND_UP)
+        if power <= 0:
+            continue
+        if len(found) == MOST_STEPS:
+            break
+        found.append((price, power))
+        left -= power
+    return tuple(found) or ((_ZERO, _ZERO),)
+
+
+def _answer(need: Need, firm: Firm, unit: float, sought: Mapping[datetime, float]) -> Answer | Passed:
+    """What a firm price lets us offer, rounded down to a watt."""
+    power: dict[datetime, float] = {}
+    for each in firm.promises:
+        power[each.starts] = power.get(each.starts, 0.0) + each.reduction_kw
+    kw = []
+    for i in range(len(need.grid)):
+        at = need.grid.start + SLOT * i
+        kw.append(Decimal(str(min(power.get(at, 0.0), sought.get(at, 0.0)))).quantize(_KW, ROUND_DOWN))
+    if not any(kw):
+        return Passed(firm.reason or "nothing of it can be promised")
+    reductions = tuple(
+        Reduced(each.site_id, each.starts, each.reduction_kw, each.baseline_kw)
+        for each in firm.promises
+        if each.reduction_kw > 0
+    )
+    return Answer(firm.tick_id, tuple(kw), unit, reductions)
+
+
+def _point(geo: Any) -> tuple[float, float] | None:
+    """Longitude and latitude of a GeoJSON point; None for what is none, and for what is not on earth."""
+    told = geo.get("coordinates") if isinstance(geo, Mapping) and geo.get("type") == "Point" else None
+    if not isinstance(told, list) or len(told) < 2:
+        return None
+    try:
+        longitude, latitude = (float(number(each, "$.location.geo.coordinates")) for each in told[:2])
+    except Fault:
+        return None
+    return (longitude, latitude) if abs(longitude) <= 180 and abs(latitude) <= 90 else None
+
+
+def _slot(load: Movable, at: datetime) -> bool:
+    slot = slots_between(load.start, at)
+    return 0 <= slot < load.slots and load.start + SLOT * slot == at
