@@ -6,10 +6,8 @@ binds us is on the log before that. A step that a crash cut off is begun anew fr
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from beckn.correspondence import echo, reread
@@ -20,27 +18,27 @@ from beckn.protocol.actions import is_callback
 from beckn.protocol.faults import Fault
 from beckn.provider.changes import lessened, powers, require_range
 from beckn.provider.counter import Counter, Request
-from beckn.provider.items import Item, notice_deadline, read_items, span_of, write_items
+from beckn.provider.files import Files
+from beckn.provider.holding import reductions_of
+from beckn.provider.items import Item, notice_deadline, read_items
 from beckn.provider.one_step import answers, asked_in, require_accepted
-from beckn.provider.paper import Standing, buyer_of, read_asked, require_agreed
+from beckn.provider.paper import buyer_of, read_asked, require_agreed
 from beckn.provider.records import Event
-from beckn.provider.stock import reductions_of
-from core.errors import Conflict, NotFound, Unavailable
-from core.slots import format_utc
+from core.errors import Conflict, Unavailable
 from core.trade import Contract, ContractState, Hold, Message, Side
 from store.trading import Work
 
 Effect = Callable[[Work], object]
 
 
-class Provider:
+class Provider(Files):
     """Answers requests.
 
     :param on_owed: called after an answer was stored. :param on_traded: called after the plan has to be made anew.
     """
 
     def __init__(self, counter: Counter, on_owed: Callable[[], None], on_traded: Callable[[], None]) -> None:
-        self._with = counter
+        super().__init__(counter)
         self._on_owed = on_owed
         self._on_traded = on_traded
         self._handlers: Mapping[str, Callable[[Request], None]] = {
@@ -327,24 +325,6 @@ class Provider:
         support = {"orderId": order, "channels": [channel]} if order is not None else {"channels": [channel]}
         self._end(request, {"support": support})
 
-    def _found(self, request: Request) -> Contract | None:
-        """The contract that a request names, or the last of its transaction; one of the same peer's."""
-        contract_id = (request.asked.get("contract") or {}).get("id")
-        if contract_id is not None and (known := self._with.contracts.find(contract_id)) is not None:
-            return known if known.peer_id == request.message.peer_id and known.side is Side.PROVIDER else None
-        known_ones = [
-            contract
-            for contract in self._with.contracts.of_transaction(request.context.transaction_id)
-            if contract.peer_id == request.message.peer_id and contract.side is Side.PROVIDER
-        ]
-        return known_ones[-1] if known_ones and contract_id is None else None
-
-    def _require(self, request: Request) -> Contract:
-        contract = self._found(request)
-        if contract is None:
-            raise Fault("BIZ_ORDER_NOT_FOUND", "there is no such contract with you", "$.message.contract.id")
-        return contract
-
     def _ordered(self, request: Request) -> Contract:
         """The contract to initialise or confirm; in the dialect of 2025 it may be one that was not selected before.
 
@@ -373,53 +353,6 @@ class Provider:
         if asked is not None and not answers(items, asked):
             raise Fault("BIZ_QUOTE_EXPIRED_OR_CHANGED", "other half-hours or kW were quoted to you")
         require_accepted(wire, items)
-
-    def _owned(
-        self, request: Request, contract_id: str, code: str = "BIZ_ORDER_NOT_FOUND", path: str = "$.message"
-    ) -> Contract:
-        try:
-            contract = self._with.contracts.get(contract_id)
-        except NotFound as error:
-            raise Fault(code, "there is no such contract with you", path) from error
-        if contract.peer_id != request.message.peer_id:
-            raise Fault(code, "there is no such contract with you", path)
-        return contract
-
-    def _require_valid(self, contract: Contract) -> None:
-        """Refuse a draft whose offer has lapsed."""
-        until = datetime.fromisoformat(contract.document["valid_until"])
-        if until <= self._with.clock.now():
-            raise Fault("BIZ_QUOTE_EXPIRED_OR_CHANGED", f"the offer lapsed at {format_utc(until)}: select again")
-
-    def _drafted(self, request: Request, known: Contract | None, items: Sequence[Item], buyer: str) -> Contract:
-        """A draft with what was quoted just now."""
-        now, (starts, ends) = self._with.clock.now(), span_of(items)
-        draft = known or Contract(
-            contract_id=str(uuid.uuid4()) if request.dialect is None else request.asked["contract"]["id"],
-            side=Side.PROVIDER,
-            product=items[0].product,
-            transaction_id=request.context.transaction_id,
-            peer_id=request.message.peer_id,
-            peer_uri=request.context.bap_uri or "",
-            state=ContractState.DRAFT,
-            starts=starts,
-            ends=ends,
-            created_at=now,
-            updated_at=now,
-        )
-        names = {} if request.dialect is None else {"dialect": request.dialect}
-        draft = replace(draft, product=items[0].product, document={**draft.document, "buyer": buyer, **names})
-        return self._written(draft, items)
-
-    def _written(self, contract: Contract, items: Sequence[Item]) -> Contract:
-        """A contract with its items and its wire form as they are now."""
-        now, (starts, ends) = self._with.clock.now(), span_of(items)
-        valid_until = contract.held_until or now + self._with.terms.hold
-        standing = Standing(contract.contract_id, contract.state, contract.document["buyer"], valid_until)
-        wire = self._with.paper.contract(items, self._with.sites(), standing)
-        told = {"items": write_items(items), "wire": wire, "valid_until": format_utc(valid_until)}
-        document = {**contract.document, **told}
-        return replace(contract, starts=starts, ends=ends, updated_at=now, document=document)
 
     def _renewed(self, contract: Contract) -> tuple[Item, ...]:
         """What was quoted, at the plan in force now; :class:`Fault` where it became dearer or less."""

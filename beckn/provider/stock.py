@@ -25,6 +25,7 @@ from beckn.identity import SellingTerms
 from beckn.models import Certificate
 from beckn.packs.contracts import offer_id_of
 from beckn.protocol.faults import Fault
+from beckn.provider.holding import at_the_price_of, reduction_of, thousandths
 from beckn.provider.items import ZERO, Asked, Item, Line, earliest, total_of
 from core.clock import Clock
 from core.errors import Unavailable
@@ -32,7 +33,7 @@ from core.ledger import Booking
 from core.series import FloatArray, Kind
 from core.site import Site
 from core.slots import SLOT, SLOT_HOURS, slots_between
-from core.trade import Contract, Hold, Product, Reduction
+from core.trade import Contract, Product, Reduction
 from store.bookings import BookingRepository
 from store.reductions import ReductionRepository
 
@@ -195,7 +196,7 @@ class Stock:
                 raise Fault("BIZ_QUOTE_EXPIRED_OR_CHANGED", "a new plan has less of it: select again")
         if total_of(renewed) > total_of(items):
             raise Fault("BIZ_QUOTE_EXPIRED_OR_CHANGED", "a new plan makes it dearer: select again")
-        return tuple(_at_the_price_of(old, new) for old, new in zip(items, renewed, strict=True))
+        return tuple(at_the_price_of(old, new) for old, new in zip(items, renewed, strict=True))
 
     def require_notice(self, items: Sequence[Item]) -> None:
         """:class:`Fault` ``BIZ_FULFILLMENT_UNAVAILABLE`` where what is promised begins too soon."""
@@ -222,7 +223,7 @@ class Stock:
             if item.product is Product.TURN_DOWN:
                 if item.tick_id != now.tick_id:
                     raise Unavailable("the plan changed while the reduction was priced", remedy=_PLANNING)
-                reductions += [_reduction(contract_id, item, line, until) for line in item.wanted]
+                reductions += [reduction_of(contract_id, item, line, until) for line in item.wanted]
             else:
                 self._require_free(now, item)
                 bookings += [self._booking(contract_id, item, line, until) for line in item.wanted]
@@ -319,8 +320,8 @@ class Stock:
                     kw=min(wanted, free) if sold else ZERO,
                     price=Decimal(str(float(price[cell]))).quantize(PRICE) if sold else ZERO,
                     penalty=Decimal(str(self._terms.penalty_per_kwh)).quantize(PRICE),
-                    baseline_kw=_thousandths(float(now.plan.planned_kw[cell])) if turned else None,
-                    carbon_g_per_kwh=_thousandths(float(now.plan.carbon[cell])) if known else None,
+                    baseline_kw=thousandths(float(now.plan.planned_kw[cell])) if turned else None,
+                    carbon_g_per_kwh=thousandths(float(now.plan.carbon[cell])) if known else None,
                     carbon_kind=Kind(int(now.plan.carbon_kind[cell])).label if known else None,
                     kinds=_kinds(now.plan, cell),
                 )
@@ -351,7 +352,7 @@ class Stock:
             if promise is None:
                 return replace(line, kw=ZERO, price=price)
             kw = Decimal(str(promise.reduction_kw)).quantize(MILLI, ROUND_DOWN)
-            return replace(line, kw=kw, price=price, baseline_kw=_thousandths(promise.baseline_kw))
+            return replace(line, kw=kw, price=price, baseline_kw=thousandths(promise.baseline_kw))
 
         return tuple(
             replace(item, lines=tuple(line_of(item, line) for line in item.lines))
@@ -376,40 +377,6 @@ class Stock:
             held_until=until,
             contract_id=contract_id,
         )
-
-
-def _at_the_price_of(quoted: Item, renewed: Item) -> Item:
-    """What is promised by the present plan, on the terms and under the offer that were quoted."""
-    lines = tuple(
-        replace(new, price=old.price, penalty=old.penalty) for old, new in zip(quoted.lines, renewed.lines, strict=True)
-    )
-    return replace(renewed, offer_id=quoted.offer_id, lines=lines)
-
-
-def reductions_of(contract_id: str, items: Sequence[Item]) -> list[Reduction]:
-    """What confirmed items move away."""
-    return [
-        _reduction(contract_id, item, line, None)
-        for item in items
-        if item.product is Product.TURN_DOWN
-        for line in item.wanted
-    ]
-
-
-def _reduction(contract_id: str, item: Item, line: Line, until: datetime | None) -> Reduction:
-    return Reduction(
-        contract_id=contract_id,
-        site_id=item.site_id,
-        starts=line.starts,
-        baseline_kw=float(line.baseline_kw or 0),
-        reduction_kw=float(line.kw),
-        state=Hold.COMMITTED if until is None else Hold.HELD,
-        held_until=until,
-    )
-
-
-def _thousandths(figure: float) -> Decimal:
-    return Decimal(str(round(figure, 3))).quantize(MILLI)
 
 
 def _kinds(plan: StandingPlan, cell: tuple[int, int]) -> tuple[str, ...]:

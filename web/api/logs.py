@@ -36,6 +36,8 @@ RecordKind = Literal[
     "delivery",
     "settlement_period",
     "booking",
+    "message",
+    "contract",
     "feed_snapshot",
     "correction",
     "redaction",

@@ -88,6 +88,22 @@ def _booking(body: Body, names: Names) -> str:
     return f"{body['state'].capitalize()} {adaptive(body['power_kw'])} kW at {site}, {span(body['start'], body['end'])}"
 
 
+def _message(body: Body, _names: Names) -> str:
+    way = "from" if body["direction"] == "in" else "to"
+    why = f": {body['code']}" if body["code"] else ""
+    return f"{body['action']} {way} {body['peer_id'] or 'somebody unknown'} was {_BECAME[body['outcome']]}{why}"
+
+
+def _contract(body: Body, names: Names) -> str:
+    sites = sorted({names.get(each["site_id"], each["site_id"]) for each in body["intervals"]})
+    side = "to" if body["side"] == "provider" else "from"
+    total = "" if body["total"] is None else f", {body['total'].replace('-', MINUS)} {body['currency']}"
+    return f"{words(body['product']).capitalize()} {side} {body['peer_id']} {body['event']}: {', '.join(sites)}{total}"
+
+
+_BECAME = {"accepted": "accepted", "refused": "refused", "delivered": "delivered", "dead": "given up"}
+
+
 def _snapshot(body: Body, _names: Names) -> str:
     told = " and ".join(series["quantity"].replace("_", " ") for series in body["series"])
     size = number(sum(answer["raw_bytes"] for answer in body["answers"]))
@@ -145,6 +161,8 @@ _OF_KIND: Mapping[str, Callable[[Body, Names], str]] = {
     "delivery": _delivery,
     "settlement_period": _period,
     "booking": _booking,
+    "message": _message,
+    "contract": _contract,
     "feed_snapshot": _snapshot,
     "correction": _correction,
     "redaction": _redaction,

@@ -326,7 +326,9 @@ def test_without_its_database_it_is_not_ready(client: FlaskClient, house: House)
 def test_without_its_log_it_is_not_ready_and_books_nothing(house: House) -> None:
     services = house.services
     broken = BrokenLog(house.log)
-    desk = type(services.desk)(house.clock, house.loop, services.sites, house.bookings, broken, lambda: None)
+    desk = type(services.desk)(
+        house.clock, house.loop, services.sites, house.bookings, house.reductions, broken, lambda: None
+    )
     client = create_app(replace(services, log=broken, desk=desk)).test_client()
 
     assert client.get("/health").get_json()["checks"]["decision_log"]["ok"] is False

@@ -44,6 +44,12 @@ class FakeTrade:
     own: Identity | None = OWN
     owed: int = 1
     empty: bool = False
+    reception: Any = None
+    reception_2025: Any = None
+    consumer: Any = None
+
+    def documents(self) -> dict[str, Any]:
+        return {}
 
     def catalogues(self) -> list[dict[str, Any]]:
         return [] if self.empty else catalogues(shelf(), OWN.url, Seller(OWN.subscriber_id, "Slackwater", OWN.url))
