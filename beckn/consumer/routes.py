@@ -17,7 +17,7 @@ from beckn.consumer.shapes import (
     SeekRequest,
     SoughtOut,
 )
-from core.errors import Conflict
+from core.errors import Unavailable
 
 _TAG = Tag(name="trade", description="Flexibility bought from others, and sold to utilities that ask for it")
 
@@ -36,7 +36,7 @@ def trade_api(consumer: Consumer | None) -> APIBlueprint:
 
     def trader() -> Consumer:
         if consumer is None:
-            raise Conflict(
+            raise Unavailable(
                 "this server is in no Beckn network", remedy="Set BECKN_SUBSCRIBER_ID and BECKN_URL, and make a key."
             )
         return consumer

@@ -281,7 +281,7 @@ def settled_statuses(leg: Any, short_kw: float, error: float = 0.0) -> list[dict
     }
     ours = settle(intervals_of(*grids(item), list(meters.values())), "GBP")
     assert ours.rows[0].delivered_kw == kw[0] - Decimal(str(short_kw))
-    flows = [{"role": role, "value": float(value)} for role, value in ours.flows.items()]
+    flows = [{"role": role, "value": float(value), "currency": "GBP"} for role, value in ours.flows.items()]
     flows[0]["value"] = flows[0]["value"] - error
     flows[1]["value"] = flows[1]["value"] + error
     attributes = {**_attributes(leg), "revenueFlows": flows}

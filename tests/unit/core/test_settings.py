@@ -27,7 +27,8 @@ def test_a_base_url_that_is_none_or_carries_a_password_is_refused_without_repeat
 def test_every_base_url_is_checked():
     others = {"database_url", "witness_url", "timestamp_url"}
     urls = {name for name in Settings.model_fields if name.endswith("_url")} - others
-    assert urls == {f"{name}_url" for name in FEEDS_WITH_A_URL}
+    trade = {"beckn_url", "beckn_registry_url", "beckn_discovery_url"}
+    assert urls == {f"{name}_url" for name in FEEDS_WITH_A_URL} | trade
 
 
 def test_weights_of_tenants_are_read_part_by_part(monkeypatch: pytest.MonkeyPatch):
