@@ -17,7 +17,7 @@ from beckn.consumer.shapes import (
     SeekRequest,
     SoughtOut,
 )
-from core.errors import Unavailable
+from core.errors import Conflict, NotFound
 
 _TAG = Tag(name="trade", description="Flexibility bought from others, and sold to utilities that ask for it")
 
@@ -31,12 +31,12 @@ class _NeedPath(BaseModel):
 
 
 def trade_api(consumer: Consumer | None) -> APIBlueprint:
-    """The routes over ``consumer``; None where this server is in no network: every route then says so."""
+    """The routes over ``consumer``; None where this server is in no network: lists are empty, the rest says so."""
     api = APIBlueprint("api_trade", __name__, abp_tags=[_TAG])
 
     def trader() -> Consumer:
         if consumer is None:
-            raise Unavailable(
+            raise Conflict(
                 "this server is in no Beckn network", remedy="Set BECKN_SUBSCRIBER_ID and BECKN_URL, and make a key."
             )
         return consumer
@@ -50,17 +50,19 @@ def trade_api(consumer: Consumer | None) -> APIBlueprint:
     @api.get("/api/trade/purchases", responses={200: PurchasesOut})
     def purchases() -> Response:
         """Purchases, the newest first."""
-        return _answer(PurchasesOut(purchases=trader().purchases()))
+        return _answer(PurchasesOut(purchases=[] if consumer is None else consumer.purchases()))
 
     @api.get("/api/trade/purchases/<string:purchase_id>", responses={200: PurchaseOut})
     def purchase(path: _PurchasePath) -> Response:
         """One purchase with its legs."""
-        return _answer(trader().purchase(path.purchase_id))
+        if consumer is None:
+            raise NotFound("this server is in no Beckn network, so it has bought nothing")
+        return _answer(consumer.purchase(path.purchase_id))
 
     @api.get("/api/trade/needs", responses={200: NeedsOut})
     def needs() -> Response:
         """Utilities' needs that were seen and have not passed, the soonest first."""
-        return _answer(NeedsOut(needs=trader().needs()))
+        return _answer(NeedsOut(needs=[] if consumer is None else consumer.needs()))
 
     @api.post("/api/trade/needs", responses={202: SoughtOut})
     def seek(body: SeekRequest) -> Response:
