@@ -253,9 +253,12 @@ def test_point_12_stopping_waits_for_attempts_under_way_and_keeps_the_rest(
     database: Database, outbox: OutboxRepository
 ) -> None:
     begun, held = threading.Event(), threading.Event()
+    under_way: list[int] = []
 
     def script(delivery: Delivery, times: int) -> Answer:
-        begun.set()
+        under_way.append(delivery.number)
+        if len(under_way) == 2:
+            begun.set()
         held.wait(10)
         return Acknowledged()
 

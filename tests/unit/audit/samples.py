@@ -77,7 +77,7 @@ def carbon_claim(level: ClaimLevel, saved_kg: str | None = "19.79") -> CarbonCla
         attributional=outturn,
         consequential=MassBody(saved_kg="-3.15", low_kg="-4.00", high_kg="-2.30"),
         scope2=None,
-        displaced=[MovedBody(site_id="site-1", date="2026-10-20", sp=36, mwh="0.2000")],
+        displaced=[MovedBody(site_id="london", date="2026-10-20", sp=36, mwh="0.2000")],
         rebound=[],
         sci=None,
     )
