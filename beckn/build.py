@@ -20,6 +20,7 @@ from beckn.correspondence import Correspondence
 from beckn.identity import Identity, Manner, SellingTerms, identity_of, manner_of, terms_of
 from beckn.keys import FILE, KeyRing
 from beckn.outbox import Deliverer
+from beckn.precedence import Arrivals, Deference
 from beckn.provider.alerts import Alerted, Alerts
 from beckn.provider.counter import Counter
 from beckn.provider.display import Display
@@ -122,15 +123,21 @@ class _Builder:
             on_dead=dead,
             on_acknowledged=witness.delivered,
         )
-        provider = Provider(
-            self._counter(),
-            on_owed=deliverer.wake,
-            on_traded=lambda: parts.loop.request_tick("booking"),
-        )
+
+        def traded() -> None:
+            self._display.look()
+            parts.loop.request_tick("booking")
+
+        provider = Provider(self._counter(), on_owed=deliverer.wake, on_traded=traded)
+        arrivals = Arrivals()
         worker = Worker(
-            store.messages, dispatcher(provider.work, callbacks.work), dispatcher(provider.give_up, callbacks.give_up)
+            store.messages,
+            dispatcher(provider.work, callbacks.work),
+            dispatcher(provider.give_up, callbacks.give_up),
+            Deference(arrivals),
         )
-        limits = Limits(RateLimit(settings.beckn_requests_per_second), RateLimit(settings.beckn_requests_per_second))
+        most = settings.beckn_requests_per_second
+        limits = Limits(RateLimit(most), RateLimit(most), arrivals)
 
         def reception(manner: Manner) -> Reception:
             books = Books(store.messages, store.contracts, parts.log)

@@ -117,9 +117,10 @@ class KeyRing:
             raise NotFound(f"there is no Beckn key {unique_key_id}", remedy="List them: python app.py beckn keys")
 
     def _read(self) -> _File:
-        if not self.path.exists():
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
             return _File()
-        found = self.path.stat()
         written = found.st_mtime_ns, found.st_size, found.st_ino
         if self._read_of is not None and self._read_of[0] == written:
             return self._read_of[1]

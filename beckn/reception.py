@@ -23,6 +23,7 @@ from beckn.dialect.reading import read_envelope, read_message
 from beckn.dialect.words import WORDS, action_of
 from beckn.identity import Identity, Manner
 from beckn.intake import Intake
+from beckn.precedence import Arrivals
 from beckn.protocol.acknowledgement import Shape, Written, ack, ack_without_callback, nack, shape_of
 from beckn.protocol.actions import ACTIONS, ON_PUBLISH, PUBLISH, TRANSACTIONS, is_callback, request_of
 from beckn.protocol.body import read_body
@@ -63,10 +64,11 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many requests an address and a peer may send."""
+    """How many requests an address and a peer may send, and who is told that they do."""
 
     by_address: RateLimit
     by_peer: RateLimit
+    arrivals: Arrivals
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Reception:
 
     def receive(self, action: str, raw: bytes, header: str | None, address: str) -> Reply:
         """Take a message to the path of ``action`` from ``address``, signed by ``header``; never raises."""
+        self._limits.arrivals.came()
         old = self._manner.dialect == "2025"
         action = action_of(action) if old else action
         arrival = _Arrival(action, raw, header, self._clock.now())

@@ -186,7 +186,8 @@ class Witness:
             self._messages.signed(delivery.action, delivery.message_id, value)
 
     def _append(self, delivery: Delivery, outcome: str, code: str | None, detail: str | None) -> None:
-        sent = self._messages.sent(delivery.action, delivery.message_id)
+        asked = not is_callback(delivery.action)
+        sent = self._messages.sent(delivery.action, delivery.message_id) if asked else None
         body = MessageBody(
             direction="out",
             action=delivery.action,

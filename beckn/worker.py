@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 
 from loguru import logger
 
+from beckn.precedence import Deference
 from core.errors import SlackwaterError, Unavailable
 from core.trade import Message
 from store.messages import MessageRepository
@@ -23,15 +24,20 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 
 
 class Worker:
-    """Threads that call ``work`` with each accepted message once, and ``give_up`` where that fails for good."""
+    """Threads that call ``work`` with each accepted message once, and ``give_up`` where that fails for good.
+
+    :param deference: to messages that come in meanwhile.
+    """
 
     def __init__(
         self,
         messages: MessageRepository,
         work: Callable[[Message], None],
         give_up: Callable[[Message, Exception], None],
+        deference: Deference,
     ) -> None:
         self._messages = messages
+        self._deference = deference
         self._work = work
         self._give_up = give_up
         self._changed = threading.Condition()
@@ -89,7 +95,9 @@ class Worker:
 
     def _run(self) -> None:
         while (message := self._next()) is not None:
-            self._ended(message, self._done(message))
+            with self._deference.turn():
+                wait_s = self._done(message)
+            self._ended(message, wait_s)
 
     def _next(self) -> Message | None:
         """The next message whose transaction is free; None when it is time to end."""

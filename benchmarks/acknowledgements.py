@@ -3,7 +3,8 @@
 Starts a server of its own with simulated signals and jobs, a registry for development, and a peer in a process of its
 own that takes the callbacks. Signed ``status``, ``select`` and ``discover`` of a few buyers are sent over connections
 that stay open, each at its time whether or not the one before was answered; the time of an acknowledgement counts from
-when its request was due. The command fails where a promised callback does not come, or where the 99th percentile is not
+when its request was due. The server is given time to end what it does once after a start (it learns the sites' load).
+The command fails where a promised callback does not come, or where the 99th percentile is not
 below what is promised.
 """
 
@@ -49,6 +50,8 @@ BUYERS, DEALS = 4, 12
 SENDERS = 24
 """connections, which stay open"""
 READY_S, DRAIN_S = 180.0, 120.0
+REST_S, LOOK_S, AT_REST = 3.0, 0.5, 0.2
+"""a server is at rest that for so long uses less than this share of a core, looked at so often"""
 _START = multiprocessing.get_context("spawn")
 
 
@@ -141,8 +144,8 @@ def receiving(seeds: Mapping[str, bytes]) -> Iterator[tuple[str, Connection]]:
 
 
 @contextmanager
-def server(folder: Path, registry_url: str) -> Iterator[str]:
-    """A server with a name in the network; its address."""
+def server(folder: Path, registry_url: str) -> Iterator[tuple[str, int]]:
+    """A server with a name in the network; its address and process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -165,7 +168,7 @@ def server(folder: Path, registry_url: str) -> Iterator[str]:
     )
     try:
         await_ready(address, process)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         process.wait(timeout=60)
@@ -266,6 +269,25 @@ def _eventually(there: Callable[[], bool], within_s: float, every_s: float = 0.1
     return found
 
 
+def await_rest(process_id: int) -> None:
+    """Return when a server's processes have had little to do for a while; after :data:`READY_S` whatever they do."""
+    quiet_s, before = 0.0, cpu_s(process_id)
+    until = time.monotonic() + READY_S
+    while quiet_s < REST_S and time.monotonic() < until:
+        time.sleep(LOOK_S)
+        now = cpu_s(process_id)
+        quiet_s = quiet_s + LOOK_S if now - before < AT_REST * LOOK_S else 0.0
+        before = now
+
+
+def cpu_s(process_id: int) -> float:
+    """Processor time of a process and of those that it started, from Linux's /proc."""
+    own = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    begun = Path(f"/proc/{process_id}/task/{process_id}/children").read_text(encoding="ascii").split()
+    ticks = int(own[11]) + int(own[12])
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(cpu_s(int(each)) for each in begun)
+
+
 def send_all(task: Task, buyers: Buyers) -> list[Answered]:
     """Send the requests of a task, each when it is due."""
     waiting: queue.SimpleQueue[tuple[str, float] | None] = queue.SimpleQueue()
@@ -303,9 +325,10 @@ def measure(task: Task, folder: Path) -> Found:
         url, line = stack.enter_context(receiving(seeds))
         for signer in signers:
             register(registry_url, signer, f"{url}/{signer.key_id.subscriber_id}")
-        address = stack.enter_context(server(folder, registry_url))
+        address, process_id = stack.enter_context(server(folder, registry_url))
         buyers, jobs = Buyers(address, url, signers, key, chance), Jobs(address, task.job_s)
         prepare(buyers, jobs, task, line)
+        await_rest(process_id)
         before = jobs.ticks()
         with jobs:
             answers = send_all(task, buyers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no ty
 
     def load(self) -> Flask:
         app, self._house = self._build()
+        # What is built here stays to the end. The collector, which stops every thread, need not look at it again.
+        gc.collect()
+        gc.freeze()
         self._house.loop.start()
         if self._house.trade is not None:
             self._house.trade.start()

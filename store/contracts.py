@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,12 @@ from sqlalchemy.engine import Connection, Row
 from core.errors import Conflict, NotFound
 from core.trade import Contract, ContractState, Product, Side
 from store.database import Database
+from store.rows import columns_of
 from store.tables import contracts
+
+_OF_TRANSACTION = (
+    sa.select(contracts).where(contracts.c.transaction_id == sa.bindparam("of")).order_by(contracts.c.number)
+)
 
 
 class ContractRepository:
@@ -34,7 +39,8 @@ class ContractRepository:
 
     def of_transaction(self, transaction_id: str) -> list[Contract]:
         """Those of one transaction, the oldest first."""
-        return self._all(contracts.c.transaction_id == transaction_id)
+        with self._database.reading() as connection:
+            return of_transaction(connection, transaction_id)
 
     def in_states(self, states: Collection[ContractState]) -> list[Contract]:
         """Those in one of ``states``, the oldest first."""
@@ -93,8 +99,7 @@ def find(connection: Connection, contract_id: str) -> Contract | None:
 
 def of_transaction(connection: Connection, transaction_id: str) -> list[Contract]:
     """Those of one transaction, the oldest first."""
-    query = sa.select(contracts).where(contracts.c.transaction_id == transaction_id).order_by(contracts.c.number)
-    return [_contract(row) for row in connection.execute(query)]
+    return [_contract(row) for row in connection.execute(_OF_TRANSACTION, {"of": transaction_id})]
 
 
 def held_by(connection: Connection, peer_id: str) -> int:
@@ -116,7 +121,7 @@ def let_lapse(connection: Connection, now: datetime) -> None:
 def save(connection: Connection, contract: Contract) -> Contract:
     """Write a contract; :class:`Conflict` where another change came between."""
     written = replace(contract, version=contract.version + 1)
-    columns = asdict(written)
+    columns = columns_of(written)
     if contract.version == 0:
         connection.execute(sa.insert(contracts).values(columns))
         return written

@@ -2,13 +2,14 @@
 
 SQLite runs in WAL mode with ``synchronous=FULL``, so a commit is on disk when it returns and readers never wait for
 the writer. Write transactions begin ``IMMEDIATE``: two writers queue instead of failing half way. Those of one process
-queue for a turn of their own, because SQLite has writers wait by looking again after ever longer pauses.
+queue for a turn of their own, because SQLite has writers wait by looking again after ever longer pauses, and share
+commits (:mod:`store.committing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.errors import Conflict, InputError, StoreUnavailable
-from store.queueing import Queue
+from store.committing import Writers
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 30_000
@@ -37,7 +38,7 @@ class Database:
         if self.is_sqlite:
             _make_folder(Path(str(self.url.database)).parent)
         self.engine = _engine(self.url, self.is_sqlite)
-        self._writers = Queue() if self.is_sqlite else None
+        self._writers = Writers(self.engine) if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -51,13 +52,13 @@ class Database:
 
         :param urgent: of the writers of this process that queue for SQLite, the others let it go first.
         """
-        with (
-            _reachable(),
-            nullcontext() if self._writers is None else self._writers.turn(urgent=urgent),
-            self.engine.connect().execution_options(writes=True) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        with _reachable():
+            if self._writers is not None:
+                with self._writers.step(urgent=urgent) as connection:
+                    yield connection
+            else:
+                with self.engine.begin() as connection:
+                    yield connection
 
     def migrate(self) -> None:
         """Bring the tables up to date; :class:`StoreUnavailable` when the database is newer than this program."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +12,18 @@ from sqlalchemy.engine import Connection, Row
 from core.errors import Conflict
 from core.trade import Direction, Message
 from store.database import Database
+from store.rows import columns_of
 from store.tables import messages
+
+_ADD = sa.insert(messages)
+_KNOWN = sa.select(messages.c.number).where(messages.c.once == sa.bindparam("of")).limit(1)
+_FROM = sa.and_(
+    messages.c.direction == Direction.IN.value,
+    messages.c.message_id == sa.bindparam("of"),
+    messages.c.peer_id == sa.bindparam("by"),
+)
+_CAME = sa.select(messages.c.number).where(_FROM, messages.c.action == sa.bindparam("action")).limit(1)
+_REQUESTED = sa.select(messages.c.number).where(_FROM, messages.c.action.not_like("on_%")).limit(1)
 
 
 class MessageRepository:
@@ -41,17 +51,14 @@ class MessageRepository:
 
     def known(self, message: Message, *, repeatable: bool) -> bool:
         """Whether it is here already."""
-        return bool(self._all(messages.c.once == _once(message, repeatable=repeatable), messages.c.number, limit=1))
+        with self._database.reading() as connection:
+            return connection.execute(_KNOWN, {"of": _once(message, repeatable=repeatable)}).first() is not None
 
     def received(self, action: str, message_id: str, peer_id: str, *, any_action: bool) -> bool:
         """Whether a message with this id came from a peer, of the same action or of any request."""
-        came = sa.and_(
-            messages.c.direction == Direction.IN.value,
-            messages.c.message_id == message_id,
-            messages.c.peer_id == peer_id,
-            messages.c.action.not_like("on_%") if any_action else messages.c.action == action,
-        )
-        return bool(self._all(came, messages.c.number, limit=1))
+        asked = {"of": message_id, "by": peer_id} | ({} if any_action else {"action": action})
+        with self._database.reading() as connection:
+            return connection.execute(_REQUESTED if any_action else _CAME, asked).first() is not None
 
     def accepted(self, after: int = 0, limit: int = 1000) -> list[Message]:
         """Those whose work is owed, the oldest first."""
@@ -110,11 +117,10 @@ def add(connection: Connection, message: Message, *, repeatable: bool) -> int:
 
 def _added(connection: Connection, message: Message, *, repeatable: bool) -> int | None:
     """Keep a message; None where it is here already."""
-    columns = {name: value for name, value in asdict(message).items() if name != "number"}
     once = _once(message, repeatable=repeatable)
-    if connection.execute(sa.select(messages.c.number).where(messages.c.once == once)).first() is not None:
+    if connection.execute(_KNOWN, {"of": once}).first() is not None:
         return None
-    key = connection.execute(sa.insert(messages).values(columns | {"once": once})).inserted_primary_key
+    key = connection.execute(_ADD, columns_of(message, "number") | {"once": once}).inserted_primary_key
     return int(key[0]) if key is not None else 0
 
 

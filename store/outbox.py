@@ -8,7 +8,7 @@ as there is of it, however much is owed in all.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection, Row
 from core.errors import Conflict, NotFound
 from core.trade import Delivery
 from store.database import Database, hold_lock
+from store.rows import columns_of
 from store.tables import outbox
 
 LOCK = "outbox"
@@ -36,6 +37,8 @@ class DeliveryState(StrEnum):
 
 
 _PENDING = outbox.c.state == DeliveryState.PENDING.value
+_AHEAD = sa.select(outbox.c.number).where(outbox.c.stream == sa.bindparam("of"), _PENDING).limit(1)
+_ADD = sa.insert(outbox)
 _SETTLE = (
     sa.update(outbox)
     .where(outbox.c.number == sa.bindparam("of"), _PENDING)
@@ -187,10 +190,9 @@ class OutboxRepository:
 def add(connection: Connection, delivery: Delivery) -> None:
     """Owe a message: due at once where nothing of its stream is pending, else when that has ended."""
     hold_lock(connection, LOCK)
-    ahead = sa.select(outbox.c.number).where(outbox.c.stream == delivery.stream, _PENDING)
-    waits = connection.execute(ahead.limit(1)).first() is not None
+    waits = connection.execute(_AHEAD, {"of": delivery.stream}).first() is not None
     due = replace(delivery, next_at=None if waits else delivery.next_at or delivery.created_at)
-    connection.execute(sa.insert(outbox).values({k: v for k, v in asdict(due).items() if k != "number"}))
+    connection.execute(_ADD, columns_of(due, "number"))
 
 
 def _keep(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:

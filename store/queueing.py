@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Queue:
-    """Lets one thread in after the other, in the order in which they came; a thread that is in may come in again."""
+    """Lets one thread in after the other, in the order in which they came."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,10 +20,12 @@ class Queue:
 
     @contextmanager
     def turn(self, *, urgent: bool = False) -> Iterator[None]:
-        """Wait until it is this thread's turn, which ends with the block."""
+        """Wait until it is this thread's turn, which ends with the block.
+
+        :raises RuntimeError: it is this thread's turn already, so it would wait for itself.
+        """
         if self._inside == threading.get_ident():
-            yield
-            return
+            raise RuntimeError("a thread that is in cannot come in again")
         self._enter(urgent)
         self._inside = threading.get_ident()
         try:
@@ -31,6 +33,10 @@ class Queue:
         finally:
             self._inside = None
             self._leave()
+
+    def waits(self, *, urgent: bool = False) -> bool:
+        """Whether anybody waits, or anybody urgent; to the thread that is in a yes is for certain, a no may pass."""
+        return bool(self._waiting[0] or (not urgent and self._waiting[1]))
 
     def _enter(self, urgent: bool) -> None:
         with self._lock:

@@ -147,6 +147,12 @@ class Stock:
             avoided_kg=(-carbon_kg * now.movable_kw * SLOT_HOURS)[rows],
         )
 
+    @property
+    def tick_id(self) -> str | None:
+        """The plan that the shelf is made of; None before the first."""
+        tick = self._planner.standing().tick
+        return None if tick is None else tick.tick_id
+
     def mark(self) -> Mark:
         """What the shelf is made of now: while it is the same the shelf is, but for how long its prices hold."""
         plan, movable, now = self._planner.standing(), self._planner.movable(), self._clock.now()

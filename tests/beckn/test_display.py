@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from beckn.provider.stock import Mark
 from tests.beckn.market import market
 
 
@@ -20,3 +23,27 @@ def test_catalogues_are_made_anew_for_a_new_plan_only(tmp_path: Path) -> None:
         assert [o["id"] for each in first for o in each["offers"]] != [
             o["id"] for each in second for o in each["offers"]
         ]
+
+
+def test_what_another_process_sold_is_seen_within_a_second_and_what_was_sold_here_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with market(tmp_path / "var", start=False) as made:
+        looks: list[None] = []
+        display = made.trade._display
+        look = display._stock.mark
+
+        def counted() -> Mark:
+            looks.append(None)
+            return look()
+
+        monkeypatch.setattr(display._stock, "mark", counted)
+        first = made.trade.catalogues()
+        assert made.trade.catalogues() is first
+        assert len(looks) == 1
+        display.look()
+        assert made.trade.catalogues() is first
+        assert len(looks) == 2
+        monkeypatch.setattr("beckn.provider.display.LOOK_S", 0.0)
+        assert made.trade.catalogues() is first
+        assert len(looks) == 3

@@ -36,7 +36,7 @@ def test_one_is_in_at_a_time_and_a_failure_lets_the_next_in() -> None:
     def write() -> None:
         for _ in range(200):
             try:
-                with queue.turn(), queue.turn():
+                with queue.turn():
                     inside[0] += 1
                     most[0] = max(most[0], inside[0])
                     inside[0] -= 1
