@@ -20,6 +20,7 @@ from beckn.correspondence import Correspondence
 from beckn.identity import Identity, Manner, SellingTerms, identity_of, manner_of, terms_of
 from beckn.keys import FILE, KeyRing
 from beckn.outbox import Deliverer
+from beckn.planner import FlexiblePlanner
 from beckn.provider.alerts import Alerted, Alerts
 from beckn.provider.counter import Counter
 from beckn.provider.display import Display
@@ -27,7 +28,7 @@ from beckn.provider.paper import Paper
 from beckn.provider.provider import Provider
 from beckn.provider.records import Records
 from beckn.provider.settling import Ledgers, Settling
-from beckn.provider.stock import Planner, Stock
+from beckn.provider.stock import Stock
 from beckn.publishing import Publishing
 from beckn.rates import RateLimit
 from beckn.reception import Books, Limits, Reception
@@ -47,7 +48,7 @@ from core.trade import Delivery
 from store.repositories import Repositories
 
 
-class Loop(Planner, Alerted, Protocol):
+class Loop(FlexiblePlanner, Alerted, Protocol):
     """The negotiation loop, as the trade sees it."""
 
     def request_tick(self, trigger: str) -> None: ...
