@@ -15,6 +15,7 @@ from agents.flexibility.actuals import Actuals
 from agents.site.agent import SiteAgent
 from audit.log import AuditLog
 from beckn.consumer.build import Buying, build_buying, waits_of
+from beckn.consumer.callbacks import Callbacks
 from beckn.consumer.legs import Tools
 from beckn.correspondence import Correspondence
 from beckn.identity import Identity, Manner, SellingTerms, identity_of, manner_of, terms_of
@@ -105,40 +106,18 @@ class _Builder:
 
     def trade(self) -> Trade:
         """All of it."""
-        parts, store, clock = self._parts, self._parts.store, self._parts.clock
-        settings = parts.settings
-        witness = Witness(parts.log, store.messages)
-        transport = Transport(self._session, self._signer, self._guard.check_answer, clock, witness.signed)
-        buying = self._buying()
-        callbacks = buying.callbacks
-
-        def dead(delivery: Delivery) -> None:
-            witness.dead(delivery)
-            callbacks.undelivered(delivery.message_id, delivery.action, delivery.reason or "")
-
-        deliverer = Deliverer(
-            store.outbox,
-            transport,
-            clock,
-            on_dead=dead,
-            on_acknowledged=witness.delivered,
-        )
+        parts, store, buying = self._parts, self._parts.store, self._buying()
+        deliverer = self._deliverer(buying.callbacks)
         provider = Provider(
             self._counter(),
             on_owed=deliverer.wake,
             on_traded=lambda: parts.loop.request_tick("booking"),
         )
         worker = Worker(
-            store.messages, dispatcher(provider.work, callbacks.work), dispatcher(provider.give_up, callbacks.give_up)
+            store.messages,
+            dispatcher(provider.work, buying.callbacks.work),
+            dispatcher(provider.give_up, buying.callbacks.give_up),
         )
-        limits = Limits(RateLimit(settings.beckn_requests_per_second), RateLimit(settings.beckn_requests_per_second))
-
-        def reception(manner: Manner) -> Reception:
-            books = Books(store.messages, store.contracts, parts.log)
-            return Reception(self._own, manner, self._guard, self._signer, books, clock, limits, worker.offer)
-
-        manner = manner_of(settings)
-        old = replace(manner, ack_body="nested", dialect="2025") if settings.beckn_dialect_2025 else None
         workshop = Workshop(
             worker=worker,
             deliverer=deliverer,
@@ -146,12 +125,38 @@ class _Builder:
             settling=self._settling(),
             publishing=self._publishing(),
             trading=store.trading,
-            clock=clock,
+            clock=parts.clock,
             leading=lambda: parts.loop.leading,
             consumer_tick=buying.consumer.tick,
         )
-        takes_old = None if old is None else reception(old)
-        return Trade(self._own, reception(manner), self._display, workshop, buying.consumer, takes_old)
+        reception, reception_2025 = self._receptions(worker)
+        return Trade(self._own, reception, self._display, workshop, buying.consumer, reception_2025)
+
+    def _deliverer(self, callbacks: Callbacks) -> Deliverer:
+        """Sends what is owed; what it gives up is on the log, and our purchases know."""
+        parts = self._parts
+        witness = Witness(parts.log, parts.store.messages)
+        transport = Transport(self._session, self._signer, self._guard.check_answer, parts.clock, witness.signed)
+
+        def dead(delivery: Delivery) -> None:
+            witness.dead(delivery)
+            callbacks.undelivered(delivery.message_id, delivery.action, delivery.reason or "")
+
+        return Deliverer(parts.store.outbox, transport, parts.clock, on_dead=dead, on_acknowledged=witness.delivered)
+
+    def _receptions(self, worker: Worker) -> tuple[Reception, Reception | None]:
+        """What takes messages in, and those of the dialect of 2025 where it is served; both within the same limits."""
+        settings, store = self._parts.settings, self._parts.store
+        books = Books(store.messages, store.contracts, self._parts.log)
+        limits = Limits(RateLimit(settings.beckn_requests_per_second), RateLimit(settings.beckn_requests_per_second))
+
+        def reception(manner: Manner) -> Reception:
+            clock = self._parts.clock
+            return Reception(self._own, manner, self._guard, self._signer, books, clock, limits, worker.offer)
+
+        manner = manner_of(settings)
+        old = replace(manner, ack_body="nested", dialect="2025") if settings.beckn_dialect_2025 else None
+        return reception(manner), None if old is None else reception(old)
 
     def _buying(self) -> Buying:
         parts, store = self._parts, self._parts.store
