@@ -15,11 +15,13 @@ from agents.flexibility.actuals import Actuals
 from agents.site.agent import SiteAgent
 from audit.log import AuditLog
 from beckn.consumer.build import Buying, build_buying, waits_of
+from beckn.consumer.callbacks import Callbacks
 from beckn.consumer.legs import Tools
 from beckn.correspondence import Correspondence
 from beckn.identity import Identity, Manner, SellingTerms, identity_of, manner_of, terms_of
 from beckn.keys import FILE, KeyRing
 from beckn.outbox import Deliverer
+from beckn.planner import FlexiblePlanner
 from beckn.precedence import Arrivals, Deference
 from beckn.provider.alerts import Alerted, Alerts
 from beckn.provider.counter import Counter
@@ -28,7 +30,7 @@ from beckn.provider.paper import Paper
 from beckn.provider.provider import Provider
 from beckn.provider.records import Records
 from beckn.provider.settling import Ledgers, Settling
-from beckn.provider.stock import Planner, Stock
+from beckn.provider.stock import Stock
 from beckn.publishing import Publishing
 from beckn.rates import RateLimit
 from beckn.reception import Books, Limits, Reception
@@ -48,7 +50,7 @@ from core.trade import Delivery
 from store.repositories import Repositories
 
 
-class Loop(Planner, Alerted, Protocol):
+class Loop(FlexiblePlanner, Alerted, Protocol):
     """The negotiation loop, as the trade sees it."""
 
     def request_tick(self, trigger: str) -> None: ...
@@ -105,46 +107,15 @@ class _Builder:
 
     def trade(self) -> Trade:
         """All of it."""
-        parts, store, clock = self._parts, self._parts.store, self._parts.clock
-        settings = parts.settings
-        witness = Witness(parts.log, store.messages)
-        transport = Transport(self._session, self._signer, self._guard.check_answer, clock, witness.signed)
-        buying = self._buying()
-        callbacks = buying.callbacks
-
-        def dead(delivery: Delivery) -> None:
-            witness.dead(delivery)
-            callbacks.undelivered(delivery.message_id, delivery.action, delivery.reason or "")
-
-        deliverer = Deliverer(
-            store.outbox,
-            transport,
-            clock,
-            on_dead=dead,
-            on_acknowledged=witness.delivered,
-        )
-
-        def traded() -> None:
-            self._display.look()
-            parts.loop.request_tick("booking")
-
-        provider = Provider(self._counter(), on_owed=deliverer.wake, on_traded=traded)
-        arrivals = Arrivals()
+        parts, store, buying = self._parts, self._parts.store, self._buying()
+        deliverer, arrivals = self._deliverer(buying.callbacks), Arrivals()
+        provider = Provider(self._counter(), on_owed=deliverer.wake, on_traded=self._traded)
         worker = Worker(
             store.messages,
-            dispatcher(provider.work, callbacks.work),
-            dispatcher(provider.give_up, callbacks.give_up),
+            dispatcher(provider.work, buying.callbacks.work),
+            dispatcher(provider.give_up, buying.callbacks.give_up),
             Deference(arrivals),
         )
-        most = settings.beckn_requests_per_second
-        limits = Limits(RateLimit(most), RateLimit(most), arrivals)
-
-        def reception(manner: Manner) -> Reception:
-            books = Books(store.messages, store.contracts, parts.log)
-            return Reception(self._own, manner, self._guard, self._signer, books, clock, limits, worker.offer)
-
-        manner = manner_of(settings)
-        old = replace(manner, ack_body="nested", dialect="2025") if settings.beckn_dialect_2025 else None
         workshop = Workshop(
             worker=worker,
             deliverer=deliverer,
@@ -152,12 +123,44 @@ class _Builder:
             settling=self._settling(),
             publishing=self._publishing(),
             trading=store.trading,
-            clock=clock,
+            clock=parts.clock,
             leading=lambda: parts.loop.leading,
             consumer_tick=buying.consumer.tick,
         )
-        takes_old = None if old is None else reception(old)
-        return Trade(self._own, reception(manner), self._display, workshop, buying.consumer, takes_old)
+        reception, reception_2025 = self._receptions(worker, arrivals)
+        return Trade(self._own, reception, self._display, workshop, buying.consumer, reception_2025)
+
+    def _traded(self) -> None:
+        """What is for sale has changed, and the plan has to be made anew."""
+        self._display.look()
+        self._parts.loop.request_tick("booking")
+
+    def _deliverer(self, callbacks: Callbacks) -> Deliverer:
+        """Sends what is owed; what it gives up is on the log, and our purchases know."""
+        parts = self._parts
+        witness = Witness(parts.log, parts.store.messages)
+        transport = Transport(self._session, self._signer, self._guard.check_answer, parts.clock, witness.signed)
+
+        def dead(delivery: Delivery) -> None:
+            witness.dead(delivery)
+            callbacks.undelivered(delivery.message_id, delivery.action, delivery.reason or "")
+
+        return Deliverer(parts.store.outbox, transport, parts.clock, on_dead=dead, on_acknowledged=witness.delivered)
+
+    def _receptions(self, worker: Worker, arrivals: Arrivals) -> tuple[Reception, Reception | None]:
+        """What takes messages in, and those of the dialect of 2025 where it is served; both within the same limits."""
+        settings, store = self._parts.settings, self._parts.store
+        books = Books(store.messages, store.contracts, self._parts.log)
+        most = settings.beckn_requests_per_second
+        limits = Limits(RateLimit(most), RateLimit(most), arrivals)
+
+        def reception(manner: Manner) -> Reception:
+            clock = self._parts.clock
+            return Reception(self._own, manner, self._guard, self._signer, books, clock, limits, worker.offer)
+
+        manner = manner_of(settings)
+        old = replace(manner, ack_body="nested", dialect="2025") if settings.beckn_dialect_2025 else None
+        return reception(manner), None if old is None else reception(old)
 
     def _buying(self) -> Buying:
         parts, store = self._parts, self._parts.store

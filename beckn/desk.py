@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agents.standing import StandingPlan
 from audit.bodies.booking import BookingBody
 from audit.fields import dec
-from beckn.headroom import Headroom, StandingPlan
+from beckn.headroom import Headroom
 from beckn.models import BecknSlot, Certificate, SlotFilter, parse_slot_id, slot_id_of
+from beckn.planner import Planner, Sites
 from core.clock import Clock
 from core.errors import Conflict, InputError, NotFound
-from core.ledger import Booking, TickRecord
+from core.ledger import Booking
 from core.series import BoolArray, FloatArray, Kind
 from core.slots import SLOT, format_utc, slots_between
 
@@ -32,21 +33,6 @@ if TYPE_CHECKING:
     from store.reductions import ReductionRepository
 
 _EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
-
-
-class Planner(Protocol):
-    """Who knows the standing plan, and the lock under which it changes."""
-
-    @property
-    def plan_lock(self) -> AbstractContextManager[bool]: ...
-
-    def standing(self) -> StandingPlan: ...
-
-
-class Sites(Protocol):
-    """Who knows the sites."""
-
-    def sites(self) -> tuple[Site, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,19 +239,7 @@ def _slot(offer: _Offer, site: Site, row: int, column: int) -> BecknSlot:
         price_kind=price_kind.label,
         carbon_kind=carbon_kind.label,
         simulated=Kind.SIMULATED in {price_kind, carbon_kind},
-        certificate=_certificate(plan.tick),
-    )
-
-
-def _certificate(tick: TickRecord | None) -> Certificate | None:
-    if tick is None:
-        return None
-    return Certificate(
-        tick_id=tick.tick_id,
-        objective_gbp=tick.objective_gbp,
-        bound_gbp=tick.bound_gbp,
-        gap=tick.gap,
-        log_seq=tick.log_seq,
+        certificate=None if plan.tick is None else Certificate.of(plan.tick),
     )
 
 

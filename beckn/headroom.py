@@ -5,42 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import numpy as np
 
-from core.ledger import Booking, TickRecord
-from core.series import BoolArray, FloatArray, KindArray
+from agents.standing import StandingPlan
+from core.ledger import Booking
+from core.series import BoolArray, FloatArray
 from core.slots import SLOT, slots_between
 from core.trade import Reduction
-
-
-class StandingPlan(Protocol):
-    """The plan in force: sites by slots, powers in kW at the meter."""
-
-    @property
-    def start(self) -> datetime: ...
-    @property
-    def slots(self) -> int: ...
-    @property
-    def site_ids(self) -> Sequence[str]: ...
-    @property
-    def headroom_kw(self) -> FloatArray: ...
-    @property
-    def planned_kw(self) -> FloatArray: ...
-
-    @property
-    def reserved_kw(self) -> FloatArray: ...
-    @property
-    def price(self) -> FloatArray: ...
-    @property
-    def carbon(self) -> FloatArray: ...
-    @property
-    def price_kind(self) -> KindArray: ...
-    @property
-    def carbon_kind(self) -> KindArray: ...
-    @property
-    def tick(self) -> TickRecord | None: ...
 
 
 @dataclass(frozen=True, slots=True)

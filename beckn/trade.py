@@ -141,14 +141,7 @@ class Trade:
         """Give back what lapsed, settle what is over, publish what is new."""
         if not self._running:
             return
-        steps: list[Callable[[], object]] = [
-            lambda: self._with.trading.release_lapsed(self._with.clock.now()),
-            self._with.settling.advance,
-            self._with.consumer_tick,
-        ]
-        if self._with.publishing is not None:
-            steps.append(lambda: self._with.publishing and self._with.publishing.publish(self.catalogues()))
-        for step in steps:
+        for step in (self._release, self._with.settling.advance, self._with.consumer_tick, self._publish):
             try:
                 step()
             except SlackwaterError as error:
@@ -156,6 +149,13 @@ class Trade:
             except Exception:  # noqa: BLE001,RUF100  one failure must not end the others
                 logger.exception("a step of the trade failed")
         self._with.deliverer.wake()
+
+    def _release(self) -> None:
+        self._with.trading.release_lapsed(self._with.clock.now())
+
+    def _publish(self) -> None:
+        if self._with.publishing is not None:
+            self._with.publishing.publish(self.catalogues())
 
     def _rest(self) -> None:
         if self._running:

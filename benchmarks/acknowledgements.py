@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import argparse
 import base64
-import multiprocessing
 import os
 import queue
 import random
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -39,6 +37,7 @@ from beckn.trust.development import FILE as REGISTRATIONS
 from beckn.trust.development import development_registry
 from benchmarks.buyers import CLOCK, NETWORK, SELLER, Answered, Buyers, Line, receive, signer_of
 from benchmarks.latency import await_ready, job
+from benchmarks.trading import eventually, peer_process, report, table
 from store.database import Database
 from store.messages import MessageRepository
 from store.outbox import OutboxRepository
@@ -52,7 +51,6 @@ SENDERS = 24
 READY_S, DRAIN_S = 180.0, 120.0
 REST_S, LOOK_S, AT_REST = 3.0, 0.5, 0.2
 """a server is at rest that for so long uses less than this share of a core, looked at so often"""
-_START = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +121,6 @@ def registry(folder: Path) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@contextmanager
-def receiving(seeds: Mapping[str, bytes]) -> Iterator[tuple[str, Connection]]:
-    """The process that takes callbacks: its address, and the line to it."""
-    line, far = _START.Pipe()
-    process = _START.Process(target=receive, args=(seeds, far))
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{line.recv()}", line
-    finally:
-        line.send("end")
-        process.join(timeout=10)
-        process.kill()
-        process.join()
-        process.close()
-        line.close()
-        far.close()
 
 
 @contextmanager
@@ -232,7 +212,7 @@ def prepare(buyers: Buyers, jobs: Jobs, task: Task, line: Connection) -> None:
     """Jobs, a plan that all of them are in, a catalog, and contracts whose status may be asked for."""
     for number in range(task.standing_jobs):
         jobs.submit(number)
-    if not _eventually(lambda: requests.post(f"{buyers.address}/api/ticks", json={}, timeout=300).ok, READY_S, 1.0):
+    if not eventually(lambda: requests.post(f"{buyers.address}/api/ticks", json={}, timeout=300).ok, READY_S, 1.0):
         raise RuntimeError(f"no plan was made within {READY_S:g} s")
     first = Line(buyers.address)
     found = first.send(buyers, "discover", time.perf_counter())
@@ -254,19 +234,11 @@ def _awaited(line: Connection, message_ids: Sequence[str], within_s: float) -> d
         found.update(line.recv())
         return all(each in found for each in message_ids)
 
-    if not _eventually(there, within_s):
+    if not eventually(there, within_s):
         raise RuntimeError(f"a callback did not come within {within_s:g} s")
     if bad := [found[each]["error"] for each in message_ids if "error" in found[each]]:
         raise RuntimeError(f"a callback brings an error: {bad[0]}")
     return {each: found[each] for each in message_ids}
-
-
-def _eventually(there: Callable[[], bool], within_s: float, every_s: float = 0.1) -> bool:
-    """Whether something comes about in time, looked at every so often."""
-    until = time.monotonic() + within_s
-    while not (found := there()) and time.monotonic() < until:
-        time.sleep(every_s)
-    return found
 
 
 def await_rest(process_id: int) -> None:
@@ -322,7 +294,8 @@ def measure(task: Task, folder: Path) -> Found:
     key = base64.b64decode(KeyRing(folder / FILE).make(CLOCK.now()).signing_public_key)
     with ExitStack() as stack:
         registry_url = stack.enter_context(registry(folder))
-        url, line = stack.enter_context(receiving(seeds))
+        port, line = stack.enter_context(peer_process(receive, seeds))
+        url = f"http://127.0.0.1:{port}"
         for signer in signers:
             register(registry_url, signer, f"{url}/{signer.key_id.subscriber_id}")
         address, process_id = stack.enter_context(server(folder, registry_url))
@@ -349,7 +322,7 @@ def _drained(found: Found, folder: Path, line: Connection) -> Found:
             came.update(line.recv())
             return came.keys() >= expected and outbox.owed().oldest is None and not messages.accepted(limit=1)
 
-        _eventually(done, DRAIN_S)
+        eventually(done, DRAIN_S)
         return replace(
             found,
             missing=len(expected - came.keys()),
@@ -364,22 +337,24 @@ def _drained(found: Found, folder: Path, line: Connection) -> Found:
 
 def told(found: Found) -> str:
     """The figures, a line each."""
-    lines = [
-        f"{name:<17}p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms"
+    waits = [
+        (name, f"p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms")
         for name, action in (("acknowledged in", None), *((f"  {each}", each) for each in ACTIONS))
         for p50, p95, p99, most in [[1000 * each for each in found.quantiles_s(action)]]
     ]
-    rest = [
-        ("requests", f"{len(found.answers)} at {found.task.rate:g}/s, {found.ticks} plans made meanwhile"),
-        ("accepted", found.accepted),
-        ("refused", len(found.answers) - found.accepted),
-        ("callbacks", f"{found.accepted - found.missing}, {found.faults} of them with an error"),
-        ("missing", found.missing),
-        ("not worked off", found.undone),
-        ("oldest owed", f"{found.oldest_s:.1f} s"),
-        ("drained after", f"{found.drained_s:.1f} s"),
-    ]
-    return "\n".join([*lines, *(f"{name:<17}{value}" for name, value in rest)])
+    return table(
+        [
+            *waits,
+            ("requests", f"{len(found.answers)} at {found.task.rate:g}/s, {found.ticks} plans made meanwhile"),
+            ("accepted", found.accepted),
+            ("refused", len(found.answers) - found.accepted),
+            ("callbacks", f"{found.accepted - found.missing}, {found.faults} of them with an error"),
+            ("missing", found.missing),
+            ("not worked off", found.undone),
+            ("oldest owed", f"{found.oldest_s:.1f} s"),
+            ("drained after", f"{found.drained_s:.1f} s"),
+        ]
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -389,10 +364,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="for how long they are sent")
     parser.add_argument("--jobs", type=int, default=100, metavar="N", help="jobs that are planned from the beginning")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Task(options.rate, options.seconds, options.jobs), Path(folder))
-    print(told(found))
-    return int(not found.holds)
+    return report(measure, Task(options.rate, options.seconds, options.jobs), told)
 
 
 if __name__ == "__main__":

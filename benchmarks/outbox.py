@@ -14,11 +14,10 @@ import multiprocessing
 import random
 import socket
 import sys
-import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,6 +35,7 @@ from beckn.protocol.acknowledgement import ack, nack
 from beckn.protocol.faults import Fault
 from beckn.signing import BadSignature, KeyId, Signature, Signer
 from beckn.transport import Transport
+from benchmarks.trading import SPAWN, eventually, peer_process, report, table
 from core.clock import SystemClock
 from core.slots import format_utc
 from core.trade import Delivery
@@ -51,7 +51,6 @@ READ_S, SLOW_S = 0.5, 0.8
 WAYS_TO_FAIL = ("500", "cut", "html", "nack", "cut after taking", "slow")
 WEIGHTS = (30, 20, 20, 20, 8, 2)
 """how often each, in 100 failures"""
-_START = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,14 @@ class Found:
         """Whether nothing is lost, pending, late, out of order or badly signed."""
         pending = self.owed.counts[DeliveryState.PENDING]
         return not (self.lost or pending or self.late or self.disordered or self.forged)
+
+
+class Came(NamedTuple):
+    """What the peer counted; ``taken`` as in :class:`Peer`."""
+
+    taken: Mapping[str, tuple[float, int, int]]
+    attempts: int
+    forged: int
 
 
 class Peer(ThreadingHTTPServer):
@@ -242,7 +249,7 @@ def owe(database: Database, task: Task, port: int, now: datetime) -> dict[str, l
 @contextmanager
 def sending(url: str, seed: bytes) -> Iterator[multiprocessing.process.BaseProcess]:
     """A sender, killed with SIGKILL in the end."""
-    process = _START.Process(target=deliver, args=(url, seed))
+    process = SPAWN.Process(target=deliver, args=(url, seed))
     process.start()
     try:
         yield process
@@ -256,64 +263,63 @@ def measure(task: Task, folder: Path) -> Found:
     """Do all of it, with the database in ``folder``."""
     seed = random.Random(task.seed).randbytes(32)
     public_key = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
-    line, far = _START.Pipe()
-    peer = _START.Process(target=receive, args=(task, public_key, far))
-    peer.start()
     database = Database(f"sqlite:///{folder / 'outbox.db'}")
     try:
         database.migrate()
-        now = SystemClock().now()
-        expected = owe(database, task, line.recv(), now)
-        outbox, began = OutboxRepository(database), time.perf_counter()
-        url = str(database.url)
-        with sending(url, seed):
-            killed_at = _await_taken(line, int(task.callbacks * task.kill_at), task.ttl_s)
-        with sending(url, seed):
-            _await_end(outbox, task.ttl_s)
-        seconds = time.perf_counter() - began
-        line.send("all")
-        taken, attempts, forged = line.recv()
-        line.send("end")
-        dead = {f"{each.action} {each.message_id}" for each in outbox.listed(DeliveryState.DEAD, task.callbacks)}
-        until = (now + timedelta(seconds=task.ttl_s)).timestamp()
-        return Found(
-            task=task,
-            owed=outbox.owed(),
-            lost=sum(key not in taken and key not in dead for keys in expected.values() for key in keys),
-            twice=sum(times > 1 for _, times, _ in taken.values()),
-            acknowledged_twice=sum(acks > 1 for *_, acks in taken.values()),
-            late=sum(first > until for first, *_ in taken.values()),
-            disordered=sum(_disordered([taken[key][0] for key in keys if key in taken]) for keys in expected.values()),
-            forged=forged,
-            attempts=attempts,
-            killed_at=killed_at,
-            seconds=seconds,
-        )
+        with peer_process(receive, task, public_key) as (port, line):
+            now = SystemClock().now()
+            expected = owe(database, task, port, now)
+            killed_at, seconds = _delivered(task, database, seed, line)
+            line.send("all")
+            came = Came(*line.recv())
+        until = now + timedelta(seconds=task.ttl_s)
+        return _counted(task, OutboxRepository(database), expected, came, until, killed_at, seconds)
     finally:
         database.close()
-        peer.join(timeout=10)
-        peer.kill()
-        peer.join()
-        peer.close()
-        line.close()
-        far.close()
 
 
-def _await_taken(line: Connection, count: int, within_s: float) -> int:
-    """Wait until the peer has ``count`` callbacks; how many it has then."""
-    until, taken = time.monotonic() + within_s, 0
-    while taken < count and time.monotonic() < until:
-        time.sleep(0.02)
+def _delivered(task: Task, database: Database, seed: bytes, line: Connection) -> tuple[int, float]:
+    """Have all of it delivered, by a sender that is killed and by the next; what the peer had then, and seconds."""
+    outbox, url, began, taken = OutboxRepository(database), str(database.url), time.perf_counter(), 0
+
+    def enough() -> bool:
+        nonlocal taken
         line.send("count")
         taken = int(line.recv())
-    return taken
+        return taken >= int(task.callbacks * task.kill_at)
+
+    with sending(url, seed):
+        eventually(enough, task.ttl_s, every_s=0.02)
+    with sending(url, seed):
+        eventually(lambda: not outbox.owed().counts[DeliveryState.PENDING], task.ttl_s + 60)
+    return taken, time.perf_counter() - began
 
 
-def _await_end(outbox: OutboxRepository, within_s: float) -> None:
-    """Wait until nothing is pending, or something should have ended long ago."""
-    until = time.monotonic() + within_s + 60
-    while outbox.owed().counts[DeliveryState.PENDING] and time.monotonic() < until:
-        time.sleep(0.1)
+def _counted(
+    task: Task,
+    outbox: OutboxRepository,
+    expected: Mapping[str, Sequence[str]],
+    came: Came,
+    until: datetime,
+    killed_at: int,
+    seconds: float,
+) -> Found:
+    """What the peer took, beside what was owed."""
+    taken, due = came.taken, until.timestamp()
+    dead = {f"{each.action} {each.message_id}" for each in outbox.listed(DeliveryState.DEAD, task.callbacks)}
+    return Found(
+        task=task,
+        owed=outbox.owed(),
+        lost=sum(key not in taken and key not in dead for keys in expected.values() for key in keys),
+        twice=sum(times > 1 for _, times, _ in taken.values()),
+        acknowledged_twice=sum(acks > 1 for *_, acks in taken.values()),
+        late=sum(first > due for first, *_ in taken.values()),
+        disordered=sum(_disordered([taken[key][0] for key in keys if key in taken]) for keys in expected.values()),
+        forged=came.forged,
+        attempts=came.attempts,
+        killed_at=killed_at,
+        seconds=seconds,
+    )
 
 
 def _disordered(firsts: Sequence[float]) -> int:
@@ -324,24 +330,25 @@ def _disordered(firsts: Sequence[float]) -> int:
 def told(found: Found) -> str:
     """The figures, a line each."""
     counts = found.owed.counts
-    within = "yes" if not found.late else f"no, {found.late} late"
-    return (
-        f"callbacks        {found.task.callbacks}\n"
-        f"failing          {found.task.fail:.0%} of attempts\n"
-        f"time to live     {found.task.ttl_s:g} s\n"
-        f"killed           when the peer had {found.killed_at}\n"
-        f"delivered        {counts[DeliveryState.DELIVERED]}\n"
-        f"dead             {counts[DeliveryState.DEAD]}\n"
-        f"pending          {counts[DeliveryState.PENDING]}\n"
-        f"lost             {found.lost}\n"
-        f"received twice   {found.twice}\n"
-        f"of these by kill {found.acknowledged_twice}\n"
-        f"out of order     {found.disordered}\n"
-        f"badly signed     {found.forged}\n"
-        f"within TTL       {within}\n"
-        f"attempts         {found.attempts}\n"
-        f"seconds          {found.seconds:.1f}\n"
-        f"callbacks/s      {found.task.callbacks / found.seconds:.0f}"
+    return table(
+        [
+            ("callbacks", found.task.callbacks),
+            ("failing", f"{found.task.fail:.0%} of attempts"),
+            ("time to live", f"{found.task.ttl_s:g} s"),
+            ("killed", f"when the peer had {found.killed_at}"),
+            ("delivered", counts[DeliveryState.DELIVERED]),
+            ("dead", counts[DeliveryState.DEAD]),
+            ("pending", counts[DeliveryState.PENDING]),
+            ("lost", found.lost),
+            ("received twice", found.twice),
+            ("of these by kill", found.acknowledged_twice),
+            ("out of order", found.disordered),
+            ("badly signed", found.forged),
+            ("within TTL", f"no, {found.late} late" if found.late else "yes"),
+            ("attempts", found.attempts),
+            ("seconds", f"{found.seconds:.1f}"),
+            ("callbacks/s", f"{found.task.callbacks / found.seconds:.0f}"),
+        ]
     )
 
 
@@ -352,10 +359,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--fail", type=float, default=0.33, help="share of attempts that fail")
     parser.add_argument("--ttl", type=float, default=600.0, metavar="S", help="seconds for which a callback is tried")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Task(options.callbacks, options.fail, options.ttl), Path(folder))
-    print(told(found))
-    return int(not found.holds)
+    return report(measure, Task(options.callbacks, options.fail, options.ttl), told)
 
 
 if __name__ == "__main__":

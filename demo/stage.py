@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -70,39 +70,26 @@ class Stage:
             ending.callback(registry.stop)
             registry.serve(clock)
             network = Network(NETWORK, registry, clock)
-            bap, shop, utility, discovery = (
+            peers = (
                 ScriptedBuyer("grid-operator.example", network),
                 ScriptedSeller("harbour.example", network),
                 ScriptedUtility("utility.example", network),
                 ScriptedDiscovery("discovery.example", network),
             )
-            for peer in (bap, shop, utility, discovery):
+            for peer in peers:
                 ending.callback(peer.stop)
-            common = {
-                "BECKN_REGISTRY_URL": registry.url,
-                "BECKN_NETWORK_ID": NETWORK,
-                "BECKN_DISCOVERY_ID": discovery.name,
-                "BECKN_DISCOVERY_URL": discovery.url,
-                "BECKN_NOTICE_MINUTES": "20",
-                "BECKN_HOLD_SECONDS": "1800",
-                "BECKN_DELIVERY_SECONDS": "10800",
-                "BECKN_SUPPORT_EMAIL": "desk@flex.example",
-                "TICK_SECONDS": "900",
-            }
-            servers = []
-            for name in ("seller", "buyer"):
-                sites = folder / f"{name}-sites.toml"
-                sites.write_text("".join(_site(*each) for each in _SITES[name]), encoding="utf-8")
-                server = Slackwater.at(f"{name}.example", folder / name, {**common, "SITES_FILE": str(sites)})
+            bap, shop, utility, discovery = peers
+            settings = _settings(registry, discovery)
+            seller, buyer = (_server(folder, name, settings) for name in ("seller", "buyer"))
+            for server in (seller, buyer):
                 ending.callback(server.kill)
-                servers.append(server)
             made = cls(
                 folder=folder,
                 clock=clock,
                 tell=Teller(clock, verbose=verbose),
                 registry=registry,
-                seller=servers[0],
-                buyer=servers[1],
+                seller=seller,
+                buyer=buyer,
                 bap=bap,
                 shop=shop,
                 utility=utility,
@@ -152,6 +139,28 @@ class Stage:
             for each in list(peer.wire)
             if each.sender == peer.name or each.sender not in names
         ]
+
+
+def _settings(registry: DevelopmentRegistry, discovery: ScriptedDiscovery) -> dict[str, str]:
+    """What both servers are set to."""
+    return {
+        "BECKN_REGISTRY_URL": registry.url,
+        "BECKN_NETWORK_ID": NETWORK,
+        "BECKN_DISCOVERY_ID": discovery.name,
+        "BECKN_DISCOVERY_URL": discovery.url,
+        "BECKN_NOTICE_MINUTES": "20",
+        "BECKN_HOLD_SECONDS": "1800",
+        "BECKN_DELIVERY_SECONDS": "10800",
+        "BECKN_SUPPORT_EMAIL": "desk@flex.example",
+        "TICK_SECONDS": "900",
+    }
+
+
+def _server(folder: Path, name: str, settings: Mapping[str, str]) -> Slackwater:
+    """The Slackwater that sells, or the one that buys, with its sites."""
+    sites = folder / f"{name}-sites.toml"
+    sites.write_text("".join(_site(*each) for each in _SITES[name]), encoding="utf-8")
+    return Slackwater.at(f"{name}.example", folder / name, {**settings, "SITES_FILE": str(sites)})
 
 
 def _site(site_id: str, name: str, latitude: float, longitude: float, zone: str, capacity: int) -> str:

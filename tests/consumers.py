@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from agents.flexibility.firm import Firm, Wanted
+from agents.standing import StandingPlan
 from audit.log import AuditLog
 from audit.record import Build
 from beckn.catalogue import Goods, Shelf, ShelfSite, catalogue
@@ -28,6 +30,7 @@ from beckn.correspondence import Correspondence
 from beckn.identity import Identity
 from beckn.models import Certificate
 from beckn.packs.contracts import Seller
+from beckn.planner import FlexiblePlanner
 from beckn.protocol.actions import callback_of
 from beckn.protocol.faults import Fault
 from beckn.protocol.structure import require_structure
@@ -117,13 +120,13 @@ class Plan:
 
     plan_lock = threading.RLock()
 
-    def standing(self) -> Any:
+    def standing(self) -> StandingPlan:
         raise AssertionError("nothing stands")
 
     def movable(self) -> None:
         return None
 
-    def firm(self, wanted: Any) -> Any:
+    def firm(self, wanted: Sequence[Wanted]) -> Firm:
         raise AssertionError(wanted)
 
 
@@ -226,7 +229,7 @@ class Consumers:
 def consumers(
     folder: Path,
     *providers: Provider,
-    planner: Any = None,
+    planner: FlexiblePlanner | None = None,
     serving: Callable[[Any], Any] = lambda _need: (),
     clock: ManualClock | None = None,
 ) -> Iterator[Consumers]:

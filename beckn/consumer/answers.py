@@ -18,6 +18,7 @@ from typing import Any
 
 from loguru import logger
 
+from agents.flexibility.firm import Promise
 from beckn.consumer.legs import (
     ZERO,
     Item,
@@ -35,7 +36,7 @@ from beckn.consumer.legs import (
     with_leg,
     write_items,
 )
-from beckn.consumer.needs import CURRENCY, Answer, Passed, Planner, Reduced, answer_need
+from beckn.consumer.needs import CURRENCY, Answer, Passed, answer_need
 from beckn.consumer.records import record
 from beckn.packs.contracts import commitment, contract
 from beckn.packs.demand_flex import (
@@ -49,6 +50,7 @@ from beckn.packs.demand_flex import (
     read_series,
 )
 from beckn.packs.grid import read_grid, require_columns
+from beckn.planner import FlexiblePlanner
 from beckn.protocol.faults import Fault
 from core.errors import Conflict
 from core.purchases import NeedState, SeenNeed
@@ -85,7 +87,9 @@ def need_of(seen: SeenNeed) -> Need:
 class NeedAnswers:
     """Drives answers; see :class:`beckn.consumer.callbacks.Answers` for who calls."""
 
-    def __init__(self, tools: Tools, planner: Planner, reductions: ReductionRepository, terms: AnswerTerms) -> None:
+    def __init__(
+        self, tools: Tools, planner: FlexiblePlanner, reductions: ReductionRepository, terms: AnswerTerms
+    ) -> None:
         self._tools = tools
         self._planner = planner
         self._reductions = reductions
@@ -186,9 +190,9 @@ class NeedAnswers:
         offered = {line.starts: line.kw for line in read_items(leg)[0].lines}
         held = [_scaled(each, offered.get(each.starts, ZERO), fresh) for each in fresh.reductions]
         rows = [
-            Reduction(leg.contract_id, each.site_id, each.starts, each.baseline_kw, each.kw, Hold.HELD, until)
+            Reduction(leg.contract_id, each.site_id, each.starts, each.baseline_kw, each.reduction_kw, Hold.HELD, until)
             for each in held
-            if each.kw > 0
+            if each.reduction_kw > 0
         ]
         work.hold_reductions(rows)
         kept = with_leg(leg, leg_of(leg), reductions=[_row(row) for row in rows], tick_id=fresh.tick_id)
@@ -330,11 +334,11 @@ def _item(need: Need, offer: Answer) -> Item:
     )
 
 
-def _scaled(each: Reduced, offered: Decimal, fresh: Answer) -> Reduced:
+def _scaled(each: Promise, offered: Decimal, fresh: Answer) -> Promise:
     """A reduction of a fresh price, brought down to what was offered in its half-hour."""
-    total = sum(other.kw for other in fresh.reductions if other.starts == each.starts)
+    total = sum(other.reduction_kw for other in fresh.reductions if other.starts == each.starts)
     share = min(1.0, float(offered) / total) if total > 0 else 0.0
-    return changed(each, kw=each.kw * share)
+    return changed(each, reduction_kw=each.reduction_kw * share)
 
 
 def _row(row: Reduction) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from loguru import logger
 from beckn.consumer.answers import AnswerTerms, NeedAnswers
 from beckn.consumer.callbacks import Callbacks
 from beckn.consumer.legs import Tools, Waits
-from beckn.consumer.needs import Nearby, Planner
+from beckn.consumer.needs import Nearby
 from beckn.consumer.procurement import Procurement
 from beckn.consumer.service import Consumer, Directory
 from beckn.identity import SellingTerms
+from beckn.planner import FlexiblePlanner
 from core.settings import Settings
 from core.site import Site
 from core.trade import Contract, Message
@@ -43,7 +44,7 @@ def build_buying(
     settings: Settings,
     terms: SellingTerms,
     tools: Tools,
-    planner: Planner,
+    planner: FlexiblePlanner,
     reductions: ReductionRepository,
     sites: tuple[Site, ...],
     address: Callable[[str], str],

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
-from typing import Any, Protocol
+from typing import Any
 
-from beckn.headroom import StandingPlan
+from agents.flexibility.firm import Firm, Promise, Wanted
+from agents.flexibility.movable import MovableLoad, Step
 from beckn.packs.demand_flex import FIXED_PRICE, Need
 from beckn.packs.grid import MOST_STEPS
 from beckn.packs.reading import number
+from beckn.planner import FlexiblePlanner
 from beckn.protocol.faults import Fault
 from beckn.spatial import distance_m
-from core.series import FloatArray
 from core.slots import SLOT, SLOT_HOURS, slots_between
 
 CURRENCY = "GBP"
@@ -31,95 +31,6 @@ _KW = Decimal("0.001")
 _PRICE = Decimal("0.00001")
 _ZERO = Decimal(0)
 Curve = tuple[tuple[Decimal, Decimal], ...]
-
-
-class Stepped(Protocol):
-    """So many more kW at this price or a higher one."""
-
-    @property
-    def price_gbp_per_kwh(self) -> float: ...
-    @property
-    def kw(self) -> float: ...
-
-
-class Movable(Protocol):
-    """(S, T) over the standing plan's sites and slots: what can leave each half-hour, at what price, how surely."""
-
-    @property
-    def tick_id(self) -> str: ...
-    @property
-    def start(self) -> datetime: ...
-    @property
-    def slots(self) -> int: ...
-    @property
-    def site_ids(self) -> Sequence[str]: ...
-    @property
-    def movable_kw(self) -> FloatArray: ...
-    @property
-    def price_gbp_per_kwh(self) -> FloatArray: ...
-    @property
-    def confidence(self) -> FloatArray: ...
-
-    def bid_curve(
-        self, site_ids: Collection[str], starts: Collection[datetime], max_kw: float
-    ) -> Mapping[datetime, Sequence[Stepped]]:
-        """Steps of each half-hour, prices rising, ``max_kw`` at most in all."""
-        ...
-
-
-class Promised(Protocol):
-    """One half-hour of what can be promised at a site."""
-
-    @property
-    def site_id(self) -> str: ...
-    @property
-    def starts(self) -> datetime: ...
-    @property
-    def baseline_kw(self) -> float: ...
-    @property
-    def reduction_kw(self) -> float: ...
-
-
-class Firm(Protocol):
-    """What can be promised of what was wanted, and what that costs."""
-
-    @property
-    def tick_id(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def promises(self) -> Sequence[Promised]: ...
-    @property
-    def cost_gbp(self) -> float: ...
-
-
-class Planner(Protocol):
-    """Who knows the plan in force and what can be moved in it."""
-
-    @property
-    def plan_lock(self) -> AbstractContextManager[Any]: ...
-
-    def standing(self) -> StandingPlan:
-        """The plan in force."""
-        ...
-
-    def movable(self) -> Movable | None:
-        """What can be moved; None where nothing is planned."""
-        ...
-
-    def firm(self, wanted: Sequence[Any]) -> Firm:
-        """The price of reductions; each has ``site_id``, ``starts`` and ``kw``."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Reduced:
-    """Load that leaves one half-hour at one site, kW at the meter."""
-
-    site_id: str
-    starts: datetime
-    kw: float
-    baseline_kw: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +45,7 @@ class Answer:
     tick_id: str
     kw: tuple[Decimal, ...]
     unit_gbp: float
-    reductions: tuple[Reduced, ...]
+    reductions: tuple[Promise, ...]
     curves: tuple[Curve, ...] | None = None
 
 
@@ -168,7 +79,9 @@ class Nearby:
         return tuple(found)
 
 
-def answer_need(need: Need, planner: Planner, sites: Collection[str], margin: float, now: datetime) -> Answer | Passed:
+def answer_need(
+    need: Need, planner: FlexiblePlanner, sites: Collection[str], margin: float, now: datetime
+) -> Answer | Passed:
     """What to offer for a need from these sites; :class:`Passed` says why nothing is.
 
     :param margin: share added to what it costs us.
@@ -188,7 +101,7 @@ def answer_need(need: Need, planner: Planner, sites: Collection[str], margin: fl
     return _curve(need, planner, load, sorted(set(sites) & set(load.site_ids)), margin, sought)
 
 
-def _unfit(need: Need, sites: Collection[str], load: Movable | None, now: datetime) -> str | None:
+def _unfit(need: Need, sites: Collection[str], load: MovableLoad | None, now: datetime) -> str | None:
     """Why a need is passed over at once."""
     if need.currency != CURRENCY:
         return f"it pays in {need.currency}, we reckon in {CURRENCY}"
@@ -200,11 +113,16 @@ def _unfit(need: Need, sites: Collection[str], load: Movable | None, now: dateti
 
 
 def _fixed(
-    need: Need, planner: Planner, load: Movable, sites: Sequence[str], margin: float, sought: Mapping[datetime, float]
+    need: Need,
+    planner: FlexiblePlanner,
+    load: MovableLoad,
+    sites: Sequence[str],
+    margin: float,
+    sought: Mapping[datetime, float],
 ) -> Answer | Passed:
     """Offer where the firm cost is below what a kWh brings; a half-hour that does not pay is left out, once and all."""
     net: dict[datetime, float] = {}
-    wanted: list[Reduced] = []
+    wanted: list[Wanted] = []
     for at, kw in sought.items():
         net[at], taken = _worth(need, load, sites, margin, at, kw)
         wanted += taken
@@ -224,29 +142,34 @@ def _fixed(
 
 
 def _worth(
-    need: Need, load: Movable, sites: Sequence[str], margin: float, at: datetime, kw: float
-) -> tuple[float, list[Reduced]]:
+    need: Need, load: MovableLoad, sites: Sequence[str], margin: float, at: datetime, kw: float
+) -> tuple[float, list[Wanted]]:
     """What a kWh of a half-hour brings when shortfalls are counted, and the load that is cheap enough for it."""
     i = slots_between(need.grid.start, at)
     price, penalty = (float(need.grid.figures(name)[i] or 0) for name in ("PRICE", "SHORTFALL_PENALTY"))
     slot, left, net = slots_between(load.start, at), kw, price
     cells = [(load.price_gbp_per_kwh[row, slot], row) for row in map(list(load.site_ids).index, sites)]
-    taken: list[Reduced] = []
+    taken: list[Wanted] = []
     for cost, row in sorted(cell for cell in cells if math.isfinite(cell[0])):
         worth = price - penalty * (1 - float(load.confidence[row, slot]))
         power = min(left, float(load.movable_kw[row, slot]))
         if power > 0 and worth > cost * (1 + margin):
-            taken.append(Reduced(load.site_ids[row], at, power))
+            taken.append(Wanted(load.site_ids[row], at, power))
             left, net = left - power, min(net, worth)
     return net, taken
 
 
 def _curve(
-    need: Need, planner: Planner, load: Movable, sites: Sequence[str], margin: float, sought: Mapping[datetime, float]
+    need: Need,
+    planner: FlexiblePlanner,
+    load: MovableLoad,
+    sites: Sequence[str],
+    margin: float,
+    sought: Mapping[datetime, float],
 ) -> Answer | Passed:
     """Bid steps, and hold what all of them together come to; steps beyond what can be promised are left out."""
     steps = load.bid_curve(sites, list(sought), max(sought.values()))
-    wanted: list[Reduced] = []
+    wanted: list[Wanted] = []
     for at, kw in sought.items():
         left = min(kw, sum(step.kw for step in steps.get(at, ())))
         slot = slots_between(load.start, at)
@@ -254,7 +177,7 @@ def _curve(
         for row in rows:
             power = min(left, float(load.movable_kw[row, slot]))
             if power > 0:
-                wanted.append(Reduced(load.site_ids[row], at, power))
+                wanted.append(Wanted(load.site_ids[row], at, power))
                 left -= power
     if not wanted:
         return Passed("nothing can leave the half-hours that it asks for")
@@ -271,7 +194,7 @@ def _curve(
     return Answer(answer.tick_id, answer.kw, unit, answer.reductions, curves)
 
 
-def _bid(steps: Sequence[Stepped], most_kw: Decimal, margin: float, unit_gbp: float) -> Curve:
+def _bid(steps: Sequence[Step], most_kw: Decimal, margin: float, unit_gbp: float) -> Curve:
     """Steps with our margin, never below the firm cost of what is held; one of 0 kW where nothing is offered."""
     found: list[tuple[Decimal, Decimal]] = []
     left = most_kw
@@ -299,11 +222,7 @@ def _answer(need: Need, firm: Firm, unit: float, sought: Mapping[datetime, float
         kw.append(Decimal(str(min(power.get(at, 0.0), sought.get(at, 0.0)))).quantize(_KW, ROUND_DOWN))
     if not any(kw):
         return Passed(firm.reason or "nothing of it can be promised")
-    reductions = tuple(
-        Reduced(each.site_id, each.starts, each.reduction_kw, each.baseline_kw)
-        for each in firm.promises
-        if each.reduction_kw > 0
-    )
+    reductions = tuple(each for each in firm.promises if each.reduction_kw > 0)
     return Answer(firm.tick_id, tuple(kw), unit, reductions)
 
 
@@ -319,6 +238,6 @@ def _point(geo: Any) -> tuple[float, float] | None:
     return (longitude, latitude) if abs(longitude) <= 180 and abs(latitude) <= 90 else None
 
 
-def _slot(load: Movable, at: datetime) -> bool:
+def _slot(load: MovableLoad, at: datetime) -> bool:
     slot = slots_between(load.start, at)
     return 0 <= slot < load.slots and load.start + SLOT * slot == at

@@ -4,11 +4,15 @@ Peers write it in three ways, all of which are read: ``message.status`` beside `
 ``message.ack.status`` (version 1, and some examples of version 2) and a bare ``status`` (the text of April). Errors are
 named ``code`` and ``message`` or ``errorCode`` and ``errorMessage``, and stand in ``message`` or beside it. HTTP 202 or
 409 says that no callback follows; 202 without an error is taken for 200.
+
+The newest text requires a ``messageId``. Where that of the message could not be read we write the nil UUID (RFC 9562,
+section 5.9), and read it as none.
 """
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +23,8 @@ Shape = Literal["flat", "nested"]
 ErrorFields = Literal["code", "errorCode"]
 NoCallback = Literal[202, 409]
 DUPLICATE = "CTX_MESSAGE_ID_DUPLICATE"
+NO_ID = str(uuid.UUID(int=0))
+"""the messageId of a message that has none, or none that could be read"""
 TRANSIENT = "NET_"
 """prefix of the codes of errors that pass"""
 _OK, _ACCEPTED, _CONFLICT, _TOO_MANY, _SERVER = 200, 202, 409, 429, 500
@@ -83,7 +89,7 @@ def shape_of(version: object, configured: Shape) -> Shape:
 
 
 def ack(message_id: str | None, shape: Shape) -> Written:
-    """It is taken; its answer follows by callback. ``message_id`` of the message, None where it had none."""
+    """It is taken; its answer follows by callback. ``message_id`` of the message, None where none could be read."""
     return _written(_OK, "ACK", message_id, shape, None)
 
 
@@ -115,9 +121,7 @@ def _written(
         if error is not None:
             body["error"] = error
     else:
-        body = {"message": {"status": status}}
-        if message_id is not None:
-            body["message"]["messageId"] = message_id
+        body = {"message": {"status": status, "messageId": NO_ID if message_id is None else message_id}}
         if error is not None:
             body["message"]["error"] = error
     return Written(http_status, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
@@ -137,7 +141,7 @@ def read_acknowledgement(
         return Malformed(f"HTTP {status} {_plain(content_type or 'of no type', 80)}: {_what(body, found)}", retry_after)
     message = _mapping(found.get("message"))
     named = message.get("messageId", message.get("message_id"))
-    if named is not None and (not isinstance(named, str) or named.lower() != message_id.lower()):
+    if named is not None and (not isinstance(named, str) or named.lower() not in {message_id.lower(), NO_ID}):
         return Malformed("the acknowledgement is of another messageId", retry_after)
     return _meant(status, told, _mapping(message.get("error")) or _mapping(found.get("error")), retry_after)
 

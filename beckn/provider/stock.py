@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
-from typing import Protocol
 
 import numpy as np
 
-from agents.flexibility.firm import Firm, Wanted
+from agents.flexibility.firm import Wanted
 from agents.flexibility.movable import MovableLoad
 from agents.standing import StandingPlan
 from beckn.catalogue import Goods, Shelf, ShelfSite
@@ -24,6 +22,7 @@ from beckn.headroom import Headroom, owed_kw
 from beckn.identity import SellingTerms
 from beckn.models import Certificate
 from beckn.packs.contracts import offer_id_of
+from beckn.planner import FlexiblePlanner, Sites
 from beckn.protocol.faults import Fault
 from beckn.provider.holding import at_the_price_of, reduction_of, thousandths
 from beckn.provider.items import ZERO, Asked, Item, Line, earliest, total_of
@@ -41,25 +40,6 @@ MILLI = Decimal("0.001")
 PRICE = Decimal("0.00001")
 TOLERANCE_KW = 1e-6
 _PLANNING = "Ask again: the plan is being made anew around what was just sold."
-
-
-class Planner(Protocol):
-    """Who knows the plan in force, and what may be moved in it."""
-
-    @property
-    def plan_lock(self) -> AbstractContextManager[bool]: ...
-
-    def standing(self) -> StandingPlan: ...
-
-    def movable(self) -> MovableLoad | None: ...
-
-    def firm(self, wanted: Sequence[Wanted]) -> Firm: ...
-
-
-class Sites(Protocol):
-    """Who knows the sites."""
-
-    def sites(self) -> tuple[Site, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +86,7 @@ class Stock:
 
     def __init__(
         self,
-        planner: Planner,
+        planner: FlexiblePlanner,
         sites: Sites,
         bookings: BookingRepository,
         reductions: ReductionRepository,

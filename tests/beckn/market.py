@@ -229,7 +229,7 @@ class Market:
     def check_answer(self, reply: Reply, header: str | None) -> None:
         """An answer is by the schemas, and signed by the seller: bound to the request where that was signed."""
         told = json.loads(reply.body)
-        if "messageId" in told["message"]:
+        if "status" in told["message"]:
             assert answer_faults(reply.status, told) == []
         try:
             bound: str | None = Signature.parse(header).value

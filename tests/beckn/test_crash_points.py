@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
+from beckn.protocol.acknowledgement import NO_ID
 from core.errors import Unavailable
 from core.slots import SLOT
 from core.trade import ContractState
@@ -222,19 +223,20 @@ def test_point_30_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path) 
     with market(tmp_path, start=False, beckn_requests_per_second=2) as seller:
         buyer, other = seller.buyer(), seller.buyer(2)
 
-        def post(who: Any, address: str) -> Any:
-            return who.post(
-                "discover", {"context": who.context("discover"), "message": {"intent": {}}}, address=address
-            )
+        def post(who: Any, address: str, context: Any = None) -> Any:
+            body = {"context": context or who.context("discover"), "message": {"intent": {}}}
+            return who.post("discover", body, address=address)
 
-        replies = [post(buyer, f"192.0.2.{number}") for number in range(6)]
+        contexts = [buyer.context("discover") for _ in range(6)]
+        replies = [post(buyer, f"192.0.2.{number}", context) for number, context in enumerate(contexts)]
         assert [reply.status for reply in replies] == [200] * 4 + [429] * 2
         assert error_of(replies[-1])["code"] == "NET_OVERLOADED"
         assert int(replies[-1].headers["Retry-After"]) >= 1
-        assert "messageId" in json.loads(replies[-1].body)["message"]
+        assert json.loads(replies[-1].body)["message"]["messageId"] == contexts[-1]["messageId"]
         assert post(other, "192.0.2.9").status == 200, "another peer is served"
         crowd = [buyer.post("discover", b"{", address="198.51.100.1") for _ in range(6)]
         assert [reply.status for reply in crowd] == [400] * 4 + [429] * 2
+        assert {json.loads(reply.body)["message"]["messageId"] for reply in crowd} == {NO_ID}
         assert "Retry-After" in crowd[-1].headers
         _, refusals = seller.bench.house.log.records(kind="message")
         assert refusals == 4 + 1 + 4, "who is turned away leaves no record"

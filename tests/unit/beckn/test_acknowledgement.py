@@ -26,6 +26,7 @@ from beckn.protocol.faults import Fault
 
 ID = "6ef3c1ae-4d0b-4a5c-8f6a-0a4c8f9b1d11"
 FAULT = Fault("SCH_REQUIRED_FIELD_MISSING", "it is missing", "$.message.contract")
+BUSY = Fault("NET_OVERLOADED", "too many requests")
 
 
 def read(found: Any, status: int = 200, retry_after: float | None = None) -> Acknowledged | Refused | Malformed:
@@ -166,6 +167,15 @@ def test_the_shapes_are_those_that_peers_expect() -> None:
     assert (april["errorCode"], april["errorMessage"]) == (FAULT.code, "it is missing")
 
 
+def test_a_message_whose_id_cannot_be_read_is_refused_with_the_nil_uuid() -> None:
+    told = json.loads(nack(FAULT, None, "flat", "code").body)["message"]
+    assert (told["status"], told["messageId"]) == ("NACK", "00000000-0000-0000-0000-000000000000")
+    for fault, retry in ((FAULT, False), (BUSY, True)):
+        written = nack(fault, None, "flat", "code")
+        refused = Refused(fault.code, str(fault), retry=retry)
+        assert read_acknowledgement(written.status, None, written.body, ID) == refused
+
+
 def test_versions_below_2_are_acknowledged_as_they_know_it() -> None:
     assert [shape_of(version, "flat") for version in ("1.1.1", "0.9", "2.0.0", "20", None, 1)] == [
         *("nested", "nested"),
@@ -178,12 +188,14 @@ def test_versions_below_2_are_acknowledged_as_they_know_it() -> None:
 @pytest.mark.parametrize("name", ["beckn-v2.0.0-rc3-2026-05-27.yaml", "beckn-v2.0.0-2026-07-08.yaml"])
 def test_what_is_written_keeps_to_the_published_schemas(shared_data: Path, name: str) -> None:
     document = yaml.safe_load((shared_data.parent / "beckn" / "schemas" / name).read_text())
-    written = {
-        "Ack": ack(ID, "flat"),
-        "AckNoCallback": ack_without_callback(FAULT, ID, "flat", "code", 202),
-        "NackBadRequest": nack(FAULT, ID, "flat", "code"),
-    }
-    for schema, each in written.items():
+    written = [
+        ("Ack", ack(ID, "flat")),
+        ("AckNoCallback", ack_without_callback(FAULT, ID, "flat", "code", 202)),
+        ("NackBadRequest", nack(FAULT, ID, "flat", "code")),
+        ("NackBadRequest", nack(FAULT, None, "flat", "code")),
+        ("NackTooManyRequests", nack(BUSY, None, "flat", "code")),
+    ]
+    for schema, each in written:
         rule = {"$ref": f"#/components/schemas/{schema}", "components": document["components"]}
         validator = jsonschema_rs.Draft202012Validator(rule, validate_formats=True)
         validator.validate(json.loads(each.body))

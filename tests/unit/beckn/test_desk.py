@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def test_simulated_figures_say_so(desk: FlexibilityDesk) -> None:
 
 def test_a_slot_carries_the_certificate_of_its_plan(house: House, desk: FlexibilityDesk) -> None:
     assert desk.search(SlotFilter(limit=1))[0].certificate is None
-    house.loop.plan.tick = house.loop.tick("operator")
+    house.loop.plan = replace(house.loop.plan, tick=house.loop.tick("operator"))
     certificate = desk.search(SlotFilter(limit=1))[0].certificate
     assert certificate is not None
     assert (certificate.gap, certificate.bound_gbp, certificate.log_seq) == (0.005, 9.95, 0)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.flexibility.firm import Firm, Promise, Wanted
+from agents.flexibility.movable import MovableLoad, Step
+from agents.standing import StandingPlan
 from beckn.consumer.answers import need_id_of
 from beckn.consumer.legs import leg_of, read_items
 from beckn.consumer.needs import Answer, Nearby, Passed, answer_need
 from beckn.packs.demand_flex import FIXED_PRICE, PAY_AS_CLEAR, Need, need_attributes, read_needs
 from beckn.packs.grid import Column, Grid, read_grid
 from core.errors import Conflict
+from core.ledger import TickRecord
+from core.series import FloatArray
 from core.slots import SLOT
 from core.trade import ContractState, Hold
 from tests.consumers import FIRST, NOW, Consumers, Provider, consumers
+from tests.unit.flexibility.plans import job, movable, planned, two_sites
+from tests.unit.web.fakes import standing_of
 
 UTILITY = "utility.example.org"
+SITES, SLOTS = ("london", "leeds"), 4
 D = Decimal
 
 
@@ -82,26 +91,19 @@ def need(*arguments: Any, **others: Any) -> Need:
     return found
 
 
-@dataclass
-class Load:
-    """Two sites over four half-hours from :data:`FIRST` on."""
+class Load(MovableLoad):
+    """Its bid curve is made of its own cells, the cheapest site first, whatever plan stands behind it."""
 
-    movable_kw: Any
-    price_gbp_per_kwh: Any
-    confidence: Any
-    tick_id: str = "tick-1"
-    start: datetime = FIRST
-    slots: int = 4
-    site_ids: tuple[str, ...] = ("london", "leeds")
-
-    def bid_curve(self, site_ids: Any, starts: Any, max_kw: float) -> dict[datetime, list[Any]]:
+    def bid_curve(
+        self, site_ids: Collection[str], starts: Collection[datetime], max_kw: float
+    ) -> dict[datetime, list[Step]]:
         found = {}
         for at in starts:
             slot, left, steps = (at - self.start) // SLOT, max_kw, []
             for row in sorted(map(self.site_ids.index, site_ids), key=lambda r: self.price_gbp_per_kwh[r, slot]):
                 kw = min(left, self.movable_kw[row, slot])
                 if kw > 0:
-                    steps.append(SimpleNamespace(price_gbp_per_kwh=self.price_gbp_per_kwh[row, slot], kw=kw))
+                    steps.append(Step(self.price_gbp_per_kwh[row, slot], kw))
                     left -= kw
             found[at] = steps
         return found
@@ -121,10 +123,11 @@ class Planner:
     def movable(self) -> Load | None:
         return self.load
 
-    def standing(self) -> Any:
-        return SimpleNamespace(tick=SimpleNamespace(tick_id=self.tick_id))
+    def standing(self) -> StandingPlan:
+        tick = TickRecord(self.tick_id, "schedule", NOW, NOW, "planned", "")
+        return standing_of(SITES, tick, SLOTS)
 
-    def firm(self, wanted: Any) -> Any:
+    def firm(self, wanted: Sequence[Wanted]) -> Firm:
         self.asked += 1
         cost, promises = 0.0, []
         for one in wanted:
@@ -132,12 +135,50 @@ class Planner:
             row = self.load.site_ids.index(one.site_id)
             kw = one.kw * self.share
             cost += kw / 2 * self.load.price_gbp_per_kwh[row, slot] * self.dearer
-            promises.append(SimpleNamespace(site_id=one.site_id, starts=one.starts, baseline_kw=80.0, reduction_kw=kw))
-        return SimpleNamespace(tick_id=self.tick_id, reason="no room", promises=promises, cost_gbp=cost)
+            promises.append(Promise(one.site_id, one.starts, 80.0, kw))
+        return Firm(
+            tick_id=self.tick_id,
+            served=self.share >= 1,
+            reason="no room",
+            share=self.share,
+            promises=tuple(promises),
+            cost_gbp=cost,
+            cost_ends_gbp=(cost, cost),
+            carbon_kg=0.0,
+            without=None,
+            with_caps=None,
+        )
+
+
+def load_of(movable_kw: FloatArray, price: FloatArray, confidence: FloatArray) -> Load:
+    """Two sites over four half-hours from :data:`FIRST` on."""
+    some = any_load()
+    return Load(
+        tick_id="tick-1",
+        start=FIRST,
+        slots=SLOTS,
+        site_ids=SITES,
+        planned_kw=movable_kw,
+        fixed_kw=np.zeros_like(movable_kw),
+        movable_kw=movable_kw,
+        price_gbp_per_kwh=price,
+        carbon_kg_per_kwh=np.zeros_like(price),
+        confidence=confidence,
+        simulated=np.zeros(price.shape, dtype=np.bool_),
+        present=some.present,
+        seats=some.seats,
+    )
+
+
+@cache
+def any_load() -> MovableLoad:
+    """Of a plan of one job: what stands behind a load whose cells are told."""
+    return movable(planned(two_sites(job("a"))))
 
 
 def load(price: float = 0.1, kw: float = 40.0, confidence: float = 1.0) -> Load:
-    return Load(np.full((2, 4), kw), np.full((2, 4), price), np.full((2, 4), confidence))
+    shape = len(SITES), SLOTS
+    return load_of(np.full(shape, kw), np.full(shape, price), np.full(shape, confidence))
 
 
 def offered(found: Answer | Passed) -> list[float]:
@@ -170,7 +211,7 @@ def test_a_share_that_can_be_promised_is_what_is_offered() -> None:
     found = answered(need([50], [0.5], [0]), Planner(load(), share=1 / 3))
     assert offered(found) == [16.666]
     assert isinstance(found, Answer)
-    assert sum(each.kw for each in found.reductions) == pytest.approx(50 / 3)
+    assert sum(each.reduction_kw for each in found.reductions) == pytest.approx(50 / 3)
 
 
 @pytest.mark.parametrize(
@@ -207,13 +248,13 @@ def test_an_answer_never_promises_more_than_is_sought_or_held_and_never_loses(
 ) -> None:
     columns = [[round(value, 3) for value in column] for column in zip(*rows, strict=True)]
     of = need(*columns, clears=clears)
-    given_load = Load(np.array(powers).reshape(2, 4), np.array(costs).reshape(2, 4), np.full((2, 4), confidence))
+    given_load = load_of(np.array(powers).reshape(2, 4), np.array(costs).reshape(2, 4), np.full((2, 4), confidence))
     found = answered(of, Planner(given_load))
     if isinstance(found, Passed):
         return
     for i, kw in enumerate(found.kw):
         at = of.grid.start + SLOT * i
-        held = sum(each.kw for each in found.reductions if each.starts == at)
+        held = sum(each.reduction_kw for each in found.reductions if each.starts == at)
         assert 0 <= kw <= D(str(columns[0][i]))
         assert float(kw) <= held + 1e-9
         if kw > 0 and not clears:

@@ -21,7 +21,7 @@ from agents.job.arrivals import ExpectedLoad
 from agents.quotes.quote import Offer, Point, Quote
 from agents.sharing import TenantShare
 from agents.site.agent import SiteAgent
-from agents.standing import Waiting
+from agents.standing import StandingPlan, Waiting
 from audit.log import AuditLog
 from audit.record import Build
 from beckn.desk import FlexibilityDesk
@@ -30,7 +30,7 @@ from core.errors import Conflict, InputError, LogUnavailable, NotFound, StoreUna
 from core.job import TRANSITIONS, Job, JobRequest, JobStatus
 from core.ledger import Booking, Leg, SlotEntry, TickRecord, Totals
 from core.score import Score
-from core.series import FloatArray, Kind, KindArray
+from core.series import Kind
 from core.settings import Settings
 from core.site import Asset, CoolingType, Site
 from core.slots import SLOT, slot_floor
@@ -261,44 +261,31 @@ class FakeScores:
         return self.kept
 
 
-@dataclass
-class FakeStanding:
-    start: datetime
-    slots: int
-    site_ids: tuple[str, ...]
-    headroom_kw: FloatArray
-    planned_kw: FloatArray
-    price: FloatArray
-    carbon: FloatArray
-    price_kind: KindArray
-    carbon_kind: KindArray
-    prices_gbp_per_kw_slot: FloatArray
-    tick: TickRecord | None
-    reserved_kw: FloatArray
-
-    @property
-    def free_kw(self) -> FloatArray:
-        return self.headroom_kw - self.planned_kw - self.reserved_kw
-
-
-def standing_of(site_ids: Sequence[str], tick: TickRecord | None = None, slots: int = 8) -> FakeStanding:
+def standing_of(site_ids: Sequence[str], tick: TickRecord | None = None, slots: int = 8) -> StandingPlan:
     """A plan over ``slots`` half-hours from that of NOW: 100.9 kW of headroom, 40 kW planned, dearer by the slot."""
     shape = (len(site_ids), slots)
     steps = np.arange(slots, dtype=np.float64)
-    return FakeStanding(
+    price = np.broadcast_to(0.10 + 0.01 * steps, shape).copy()
+    carbon = np.broadcast_to(100 + 10 * steps, shape).copy()
+    return StandingPlan(
         start=slot_floor(NOW),
         slots=slots,
         site_ids=tuple(site_ids),
         headroom_kw=np.full(shape, 100.9),
         planned_kw=np.full(shape, 40.0),
-        price=np.broadcast_to(0.10 + 0.01 * steps, shape).copy(),
-        carbon=np.broadcast_to(100 + 10 * steps, shape).copy(),
+        sold_kw=np.zeros(shape),
+        cap_kw=np.full(shape, np.inf),
+        reserved_kw=np.zeros(shape),
+        pue=np.ones(shape),
+        price=price,
+        carbon=carbon,
         price_kind=np.full(shape, Kind.FORECAST, dtype=np.int8),
         carbon_kind=np.where(np.arange(slots) < 4, Kind.FORECAST, Kind.SIMULATED).astype(np.int8)
         * np.ones(shape, np.int8),
+        price_ends=(price, price),
+        carbon_ends=(carbon, carbon),
         prices_gbp_per_kw_slot=np.zeros(shape),
         tick=tick,
-        reserved_kw=np.zeros(shape),
     )
 
 
@@ -417,7 +404,7 @@ class FakeLoop:
     def status(self) -> FakeStatus:
         return self.state
 
-    def standing(self) -> FakeStanding:
+    def standing(self) -> StandingPlan:
         return self.plan
 
     def shares(self) -> list[TenantShare]:
