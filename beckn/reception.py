@@ -33,6 +33,7 @@ from beckn.protocol.structure import require_structure
 from beckn.rates import RateLimit
 from beckn.signing import BadSignature, Signature, Signer
 from beckn.trust.guard import Guard
+from beckn.trust.participants import Participant
 from beckn.trust.verification import challenge
 from core.clock import Clock
 from core.errors import Conflict, SlackwaterError
@@ -146,13 +147,7 @@ class Reception:
         if not is_callback(arrival.action):
             field = "bppUri" if arrival.action == PUBLISH else "bapUri"
             self._guard.require_address(participant, context.sender_uri, f"$.context.{field}")
-        if self._manner.dialect == "2025":
-            self._guard.require_contexts(found, participant, (WORDS,))
-            found = read_message(found)
-            require_structure(found, arrival.action)
-        else:
-            require_structure(found, arrival.action)
-            self._guard.require_contexts(found, participant)
+        found = self._structured(arrival.action, found, participant)
         peer = participant.subscriber_id
         wait_s = self._limits.by_peer.take(peer)
         if wait_s is not None:
@@ -171,20 +166,35 @@ class Reception:
             state="accepted",
             contract_id=_contract_id(found),
         )
-        callback = is_callback(arrival.action)
-        with self._locks[hash((peer, message.message_id)) % _LOCKS]:
-            known = self._messages.known(message, repeatable=callback)
-            if known and callback:
-                return self._signed(arrival, ack(*self._words(found)[:2]))
-            if known:
+        number = self._kept(message, _entry(arrival, context, peer, None))
+        reply = self._signed(arrival, ack(*self._words(found)[:2]))
+        if number is not None:
+            self._offer(replace(message, number=number))
+        return reply
+
+    def _structured(self, action: str, found: Mapping[str, Any], participant: Participant) -> Mapping[str, Any]:
+        """The message in the words of version 2, once it is seen to be what the action brings."""
+        if self._manner.dialect == "2025":
+            self._guard.require_contexts(found, participant, (WORDS,))
+            found = read_message(found)
+            require_structure(found, action)
+        else:
+            require_structure(found, action)
+            self._guard.require_contexts(found, participant)
+        return found
+
+    def _kept(self, message: Message, entry: Entry) -> int | None:
+        """The number of a message that is recorded and stored now; None for a callback that was here before."""
+        callback = is_callback(message.action)
+        with self._locks[hash((message.peer_id, message.message_id)) % _LOCKS]:
+            if self._messages.known(message, repeatable=callback):
+                if callback:
+                    return None
                 raise _duplicate()
             try:
-                number = self._intake.take(_entry(arrival, context, peer, None), message, repeatable=callback)
+                return self._intake.take(entry, message, repeatable=callback)
             except Conflict as error:
                 raise _duplicate() from error
-        reply = self._signed(arrival, ack(*self._words(found)[:2]))
-        self._offer(replace(message, number=number))
-        return reply
 
     def _unserved(self, arrival: _Arrival, context: Context, peer: str, found: Mapping[str, Any]) -> Reply:
         """The catalogue of another: nobody's is kept here, and no callback follows."""
