@@ -302,7 +302,7 @@ class Deliverer:
             answer = Acknowledged(remark="the peer had it from an attempt whose answer was lost")
             self._tell(self._on_acknowledged, delivery, answer)
         if isinstance(answer, Acknowledged):
-            return Outcome(number, DeliveryState.DELIVERED, now, attempts, answer.remark)
+            return Outcome(number, DeliveryState.DELIVERED, now, attempts, answer.remark, answer.signature)
         reason = f"{answer.code}: {answer.message}" if isinstance(answer, Refused) else answer.reason
         if isinstance(answer, Malformed) or (isinstance(answer, Unreached) and answer.sent):
             self._uncertain[number] = True

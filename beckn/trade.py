@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Literal, ParamSpec
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from loguru import logger
@@ -173,11 +173,13 @@ class Witness:
 
     def delivered(self, delivery: Delivery, answer: Acknowledged) -> None:
         """A peer took a message."""
-        self._append(delivery, "delivered", answer.code, answer.remark)
+        self._append(delivery, "delivered", answer.code, answer.remark, answer.signature)
 
     def dead(self, delivery: Delivery) -> None:
         """A message was given up."""
-        self._append(delivery, "dead", "NET_CALLBACK_FAILED", delivery.reason)
+        sent = self._messages.sent(delivery.action, delivery.message_id)
+        signature = None if sent is None else sent.signature or None
+        self._append(delivery, "dead", "NET_CALLBACK_FAILED", delivery.reason, signature)
 
     def signed(self, delivery: Delivery, header: str) -> None:
         """An attempt begins: an answer may be bound to its signature."""
@@ -185,17 +187,22 @@ class Witness:
         if not is_callback(delivery.action):
             self._messages.signed(delivery.action, delivery.message_id, value)
 
-    def _append(self, delivery: Delivery, outcome: str, code: str | None, detail: str | None) -> None:
-        asked = not is_callback(delivery.action)
-        sent = self._messages.sent(delivery.action, delivery.message_id) if asked else None
+    def _append(
+        self,
+        delivery: Delivery,
+        outcome: Literal["delivered", "dead"],
+        code: str | None,
+        detail: str | None,
+        signature: str | None,
+    ) -> None:
         body = MessageBody(
             direction="out",
             action=delivery.action,
             peer_id=delivery.peer_id,
             sha256=hashlib.sha256(delivery.body).hexdigest(),
             raw_bytes=len(delivery.body),
-            signature=sent.signature or None if sent is not None else None,
-            outcome="delivered" if outcome == "delivered" else "dead",
+            signature=signature,
+            outcome=outcome,
             code=code,
             detail=None if detail is None else detail[:300],
         )

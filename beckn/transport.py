@@ -119,8 +119,11 @@ class Transport:
     def _checked(
         self, answer: Answer, delivery: Delivery, header: str | None, body: bytes, request_signature: str
     ) -> Answer:
-        """The answer, with a remark where its signature does not hold."""
-        if self._check is None or not isinstance(answer, Acknowledged):
+        """The answer: an acknowledgement with what it acknowledges, and a remark where its signature does not hold."""
+        if not isinstance(answer, Acknowledged):
+            return answer
+        answer = replace(answer, signature=request_signature)
+        if self._check is None:
             return answer
         remark = self._check(header, body, request_signature, delivery.peer_id)
         if remark is None:

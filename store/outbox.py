@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from core.errors import Conflict, NotFound
-from core.trade import Delivery
+from core.trade import Delivery, Direction
 from store.database import Database, hold_lock
 from store.rows import columns_of
-from store.tables import outbox
+from store.tables import messages, outbox
 
 LOCK = "outbox"
 _CHUNK = 500
@@ -51,6 +51,20 @@ _SETTLE = (
     )
 )
 
+_ITS_ID = sa.select(outbox.c.message_id).where(outbox.c.number == sa.bindparam("of")).scalar_subquery()
+_ITS_ACTION = sa.select(outbox.c.action).where(outbox.c.number == sa.bindparam("of")).scalar_subquery()
+_SIGN = (
+    sa.update(messages)
+    .where(
+        messages.c.message_id == _ITS_ID,
+        messages.c.action == _ITS_ACTION,
+        messages.c.direction == Direction.OUT.value,
+        messages.c.signature == "",
+    )
+    .values(signature=sa.bindparam("by"))
+)
+"""a message whose attempts were not noted one by one was sent with this signature"""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -58,6 +72,7 @@ class Outcome:
 
     :param number: of the delivery. :param attempts: made so far, this one among them.
     :param at: when it ended; for what stays pending, when it is tried next. :param reason: of the failure.
+    :param signature: with which the peer took it, where that is known.
     """
 
     number: int
@@ -65,6 +80,7 @@ class Outcome:
     at: datetime
     attempts: int
     reason: str | None = None
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +225,9 @@ def _keep(connection: Connection, outcomes: Sequence[Outcome], now: datetime) ->
         for outcome in outcomes
     ]
     connection.execute(_SETTLE, values)
+    signed = [{"of": each.number, "by": each.signature} for each in outcomes if each.signature is not None]
+    if signed:
+        connection.execute(_SIGN, signed)
     for part in _parts([outcome.number for outcome in outcomes]):
         streams = connection.execute(sa.select(outbox.c.stream).where(outbox.c.number.in_(part)).distinct()).scalars()
         heads = _promote(connection, list(streams), now)

@@ -38,12 +38,14 @@ class Acknowledged:
     :param callback: whether an answer of its own follows a request; False with HTTP 409, and with 202 where an error
         says why: ``code`` and ``message``.
     :param remark: what is wrong with the signature of the acknowledgement; it is taken all the same.
+    :param signature: with which the message was sent; None where it is not known which attempt the peer took.
     """
 
     callback: bool = True
     code: str | None = None
     message: str | None = None
     remark: str | None = None
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

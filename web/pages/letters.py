@@ -42,12 +42,13 @@ class Letter:
 def letter_of(message: Message) -> Letter:
     """What can be told of a message, whatever its bytes are."""
     text = readable(message.body)
-    key_id, found = _KEY_ID.search(message.signature), _SIGNATURE.findall(message.signature)
+    key_id = _KEY_ID.search(message.signature)
+    found = _SIGNATURE.findall(message.signature) or message.signature.split()
     return Letter(
         message=message,
         key_id=key_id[1] if key_id else None,
         brief=f"{found[-1][:16]}…" if found else None,
-        signed=max(len(found), int(bool(message.signature))),
+        signed=len(found),
         sha256=hashlib.sha256(message.body).hexdigest(),
         size=len(message.body),
         text=text[:MOST_SHOWN],

@@ -29,11 +29,12 @@ def test_the_bytes_travel_as_stored_and_signed(request_signature: str | None, an
     clock = ManualClock(NOW)
     with peer_saying(lambda came, times: Say()) as peer, transport(clock) as post:
         delivery = a_delivery(peer.url, request_signature=request_signature)
-        assert post.post(delivery) == Acknowledged()
+        answer = post.post(delivery)
         (came,) = peer.came
     assert (came.path, came.body) == ("/beckn/on_confirm", delivery.body)
     assert came.headers["Content-Type"] == "application/json"
     signature = Signature.parse(came.headers["Authorization"])
+    assert answer == Acknowledged(signature=signature.value)
     assert signature.answers is answers
     signature.require(came.body, PUBLIC, NOW, request_signature)
     with pytest.raises(BadSignature):
@@ -186,9 +187,12 @@ def test_the_signature_of_an_acknowledgement_is_checked_and_never_fatal() -> Non
     says = iter([Say(headers={"Signature": "good"}), Say()])
     with peer_saying(lambda came, times: next(says)) as peer, transport(check_answer=check) as post:
         delivery = a_delivery(peer.url)
-        assert post.post(delivery) == Acknowledged()
-        assert post.post(delivery) == Acknowledged(remark="it is missing")
+        answers = [post.post(delivery), post.post(delivery)]
     values = [Signature.parse(came.headers["Authorization"]).value for came in peer.came]
+    assert answers == [
+        Acknowledged(signature=values[0]),
+        Acknowledged(remark="it is missing", signature=values[1]),
+    ]
     assert [(header, value, who) for header, _, value, who in asked] == [
         ("good", values[0], "grid.example.org"),
         (None, values[1], "grid.example.org"),

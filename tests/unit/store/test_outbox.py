@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from core.errors import Conflict, NotFound
 from core.trade import Delivery
 from store.database import Database
+from store.messages import MessageRepository
 from store.outbox import DeliveryState, OutboxRepository, Outcome, add
 from store.tables import outbox
+from store.trading import Trading
 from tests.unit.store.samples import T0
 
 PENDING, DELIVERED, DEAD = DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.DEAD
@@ -159,6 +161,26 @@ def test_counts_and_age(database: Database) -> None:
     owe(database, a_delivery("m1"), a_delivery("n1", "c2", created_at=T0 + SECOND))
     assert kept.owed().counts[PENDING] == 2
     assert kept.owed().seconds(T0 + 30 * SECOND) == 30.0
+
+
+def test_the_signature_that_the_peer_took_is_kept_with_the_message(database: Database) -> None:
+    with Trading(database).work() as work:
+        for name in ("m1", "m2", "m3"):
+            work.send(a_delivery(name, stream=name))
+    kept, found = OutboxRepository(database), MessageRepository(database)
+    found.signed("on_confirm", "m2", "noted-before")
+    numbers = {each.message_id: each.number for each in kept.due(T0, 10)}
+    kept.settle(
+        [
+            Outcome(numbers["m1"], DELIVERED, T0, 1, signature="taken-1"),
+            Outcome(numbers["m2"], DELIVERED, T0, 1, signature="taken-2"),
+            Outcome(numbers["m3"], DEAD, T0, 1, "too late"),
+        ],
+        (),
+        T0,
+    )
+    signatures = {each.message_id: each.signature for each in found.latest(10)}
+    assert signatures == {"m1": "taken-1", "m2": "noted-before", "m3": ""}
 
 
 def test_a_step_that_fails_owes_nothing(database: Database) -> None:
