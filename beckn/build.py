@@ -31,6 +31,7 @@ from beckn.provider.stock import Planner, Stock
 from beckn.publishing import Publishing
 from beckn.rates import RateLimit
 from beckn.reception import Books, Limits, Reception
+from beckn.retention import Upkeep
 from beckn.signing import Signer
 from beckn.trade import Trade, Witness, Workshop, dispatcher
 from beckn.transport import Transport
@@ -45,6 +46,7 @@ from core.settings import Settings
 from core.site import Site
 from core.trade import Delivery
 from store.repositories import Repositories
+from store.retention import Retention
 
 
 class Loop(Planner, Alerted, Protocol):
@@ -148,6 +150,7 @@ class _Builder:
             clock=clock,
             leading=lambda: parts.loop.leading,
             consumer_tick=buying.consumer.tick,
+            upkeep=Upkeep(Retention(store.database), clock, settings.beckn_retention_days),
         )
         takes_old = None if old is None else reception(old)
         return Trade(self._own, reception(manner), self._display, workshop, buying.consumer, takes_old)

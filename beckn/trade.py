@@ -28,6 +28,7 @@ from beckn.provider.provider import Provider
 from beckn.provider.settling import Settling
 from beckn.publishing import Publishing
 from beckn.reception import Reception
+from beckn.retention import Upkeep
 from beckn.worker import Worker
 from core.clock import Clock, SystemClock
 from core.errors import SlackwaterError, Unavailable
@@ -58,6 +59,7 @@ class Workshop:
     clock: Clock
     leading: Callable[[], bool]
     consumer_tick: Callable[[], None]
+    upkeep: Upkeep
 
 
 class Trade:
@@ -138,7 +140,7 @@ class Trade:
             logger.error("the trade waits: {}", error.diagnostics())
 
     def advance(self) -> None:
-        """Give back what lapsed, settle what is over, publish what is new."""
+        """Give back what lapsed, settle what is over, publish what is new, remove what is old."""
         if not self._running:
             return
         steps: list[Callable[[], object]] = [
@@ -148,6 +150,7 @@ class Trade:
         ]
         if self._with.publishing is not None:
             steps.append(lambda: self._with.publishing and self._with.publishing.publish(self.catalogues()))
+        steps.append(self._with.upkeep.advance)
         for step in steps:
             try:
                 step()
