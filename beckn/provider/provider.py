@@ -250,10 +250,10 @@ class Provider(Files):
             self._alerted(request, contract, alert)
             return
         before = read_items(contract)
-        items = lessened(before, read_asked(request.asked["contract"]))
         recorded = self._recorded(request, contract, "updated") is not None
         if not recorded and notice_deadline(before, self._with.terms.notice) < self._with.clock.now():
             raise Fault("POL_UPDATE_NOT_ALLOWED", "the notice deadline has passed")
+        items = lessened(before, read_asked(request.asked["contract"]))
         changed = self._written(contract, items)
         if request.context.tried:
             self._end(request, {"contract": changed.document["wire"]}, about=contract)

@@ -270,4 +270,6 @@ def test_point_23_after_the_notice_deadline_nothing_is_taken_back(tmp_path: Path
         for action, refusal in (("cancel", "POL_CANCELLATION_NOT_ALLOWED"), ("update", "POL_UPDATE_NOT_ALLOWED")):
             for tried in (True, False):
                 assert code(buyer.ask(action, {"contract": kept}, late, **{"try": tried})) == refusal
+        more = {**kept, "commitments": asking(*buyer.offered(), 7, [9])["commitments"]}
+        assert code(buyer.ask("update", {"contract": more}, late)) == "POL_UPDATE_NOT_ALLOWED", "POL is before BIZ"
         assert found.bench.house.store.contracts.get(kept["id"]).state is ContractState.ACTIVE
