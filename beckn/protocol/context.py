@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from beckn.protocol.actions import ACTIONS, PUBLISH, TRIED, VERSION, callback_of, sender
+from beckn.protocol.actions import ACTIONS, ON_PUBLISH, PUBLISH, TRIED, VERSION, callback_of, sender
 from beckn.protocol.faults import Fault
 from core.slots import format_utc
 from core.trade import Side
@@ -112,13 +112,14 @@ def read_context(found: Any, path_action: str, now: datetime) -> Context:
             "CTX_ACTION_MISMATCH", f"action {action[:40]!r} was sent to the path of {path_action!r}", "$.context.action"
         )
     message_id, transaction_id = context.uuid("messageId"), context.uuid("transactionId")
+    bought = action not in {PUBLISH, ON_PUBLISH}
     read = Context(
         action=action,
         transaction_id=transaction_id,
         message_id=message_id,
         timestamp=context.instant("timestamp"),
-        bap_id=context.id("bapId", needed=action != PUBLISH),
-        bap_uri=context.uri("bapUri", needed=action != PUBLISH),
+        bap_id=context.id("bapId", needed=bought),
+        bap_uri=context.uri("bapUri", needed=bought),
         bpp_id=context.id("bppId", needed=action != "discover"),
         bpp_uri=context.uri("bppUri", needed=action != "discover"),
         ttl=context.duration("ttl"),
