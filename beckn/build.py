@@ -34,6 +34,7 @@ from beckn.provider.stock import Stock
 from beckn.publishing import Publishing
 from beckn.rates import RateLimit
 from beckn.reception import Books, Limits, Reception
+from beckn.retention import Upkeep
 from beckn.signing import Signer
 from beckn.trade import Trade, Witness, Workshop, dispatcher
 from beckn.transport import Transport
@@ -48,6 +49,7 @@ from core.settings import Settings
 from core.site import Site
 from core.trade import Delivery
 from store.repositories import Repositories
+from store.retention import Retention
 
 
 class Loop(FlexiblePlanner, Alerted, Protocol):
@@ -126,6 +128,7 @@ class _Builder:
             clock=parts.clock,
             leading=lambda: parts.loop.leading,
             consumer_tick=buying.consumer.tick,
+            upkeep=Upkeep(Retention(store.database), parts.clock, parts.settings.beckn_retention_days),
         )
         reception, reception_2025 = self._receptions(worker, arrivals)
         return Trade(self._own, reception, self._display, workshop, buying.consumer, reception_2025)

@@ -28,6 +28,7 @@ from beckn.provider.provider import Provider
 from beckn.provider.settling import Settling
 from beckn.publishing import Publishing
 from beckn.reception import Reception
+from beckn.retention import Upkeep
 from beckn.worker import Worker
 from core.clock import Clock, SystemClock
 from core.errors import SlackwaterError, Unavailable
@@ -58,6 +59,7 @@ class Workshop:
     clock: Clock
     leading: Callable[[], bool]
     consumer_tick: Callable[[], None]
+    upkeep: Upkeep
 
 
 class Trade:
@@ -138,10 +140,17 @@ class Trade:
             logger.error("the trade waits: {}", error.diagnostics())
 
     def advance(self) -> None:
-        """Give back what lapsed, settle what is over, publish what is new."""
+        """Give back what lapsed, settle what is over, publish what is new, remove what is old."""
         if not self._running:
             return
-        for step in (self._release, self._with.settling.advance, self._with.consumer_tick, self._publish):
+        steps = (
+            self._release,
+            self._with.settling.advance,
+            self._with.consumer_tick,
+            self._publish,
+            self._with.upkeep.advance,
+        )
+        for step in steps:
             try:
                 step()
             except SlackwaterError as error:

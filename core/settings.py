@@ -197,6 +197,9 @@ class Settings(BaseSettings):
     beckn_delivery_seconds: float = Field(
         600.0, gt=0, le=604_800, description="time for which a callback is tried before it is a dead letter"
     )
+    beckn_retention_days: int = Field(
+        90, ge=32, le=36_600, description="days for which messages, deliveries and drafts are kept after their end"
+    )
     beckn_support_email: str | None = Field(None, description="address that on_support names")
     retrain_hours: float = Field(24.0, gt=0, le=168, description="hours after which forecast models are fitted anew")
     allow_commands: bool | None = Field(

@@ -40,6 +40,7 @@ from core.slots import SLOT, format_utc
 from core.trade import Contract, Direction, Message, Product
 from store.repositories import Repositories
 from store.tables import outbox
+from tests.beckn.oracles import message_faults
 
 NOW = datetime(2026, 4, 1, 8, 0, tzinfo=UTC)
 FIRST = NOW + timedelta(hours=1)
@@ -256,6 +257,8 @@ def consumers(
     ours.read = len(ours.sent())
     try:
         yield ours
+        for row in ours.sent():
+            assert message_faults(row.action, ours.body(row)) == []
     finally:
         log.close()
         store.database.close()

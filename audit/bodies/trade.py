@@ -54,13 +54,15 @@ class SettledBody(Body):
 class ContractBody(Body):
     """A step of a contract: what is promised from now on, or what came of it.
 
+    One that is ``restored`` stands as it is told here: the change that was recorded before could not be put in force.
+
     :ivar tick_id: of the plan whose prices it was quoted at.
     :ivar total: what the buyer owes the seller by this step's figures, in ``currency``.
     :ivar document_sha256: of the contract as it went over the wire.
     """
 
     contract_id: str
-    event: Literal["confirmed", "updated", "cancelled", "alerted", "settled"]
+    event: Literal["confirmed", "updated", "cancelled", "alerted", "restored", "settled"]
     side: Literal["provider", "consumer"]
     product: Literal["compute-window", "turn-down"]
     peer_id: str

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from beckn.protocol.actions import ACTIONS, PUBLISH, TRIED, VERSION, callback_of, sender
+from beckn.protocol.actions import ACTIONS, ON_PUBLISH, PUBLISH, TRIED, VERSION, callback_of, sender
 from beckn.protocol.faults import Fault
 from core.slots import format_utc
 from core.trade import Side
@@ -21,7 +21,8 @@ from core.trade import Side
 AHEAD = timedelta(seconds=5)
 """how far the clock of a peer may be ahead of ours"""
 DEFAULT_TTL = timedelta(seconds=30)
-_MOST_TTL = timedelta(days=31)
+MOST_TTL = timedelta(days=31)
+"""how long any message holds after its timestamp, also one that names no ttl"""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 _DURATION = re.compile(r"P(?!$)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -111,13 +112,14 @@ def read_context(found: Any, path_action: str, now: datetime) -> Context:
             "CTX_ACTION_MISMATCH", f"action {action[:40]!r} was sent to the path of {path_action!r}", "$.context.action"
         )
     message_id, transaction_id = context.uuid("messageId"), context.uuid("transactionId")
+    bought = action not in {PUBLISH, ON_PUBLISH}
     read = Context(
         action=action,
         transaction_id=transaction_id,
         message_id=message_id,
         timestamp=context.instant("timestamp"),
-        bap_id=context.id("bapId", needed=action != PUBLISH),
-        bap_uri=context.uri("bapUri", needed=action != PUBLISH),
+        bap_id=context.id("bapId", needed=bought),
+        bap_uri=context.uri("bapUri", needed=bought),
         bpp_id=context.id("bppId", needed=action != "discover"),
         bpp_uri=context.uri("bppUri", needed=action != "discover"),
         ttl=context.duration("ttl"),
@@ -127,8 +129,9 @@ def read_context(found: Any, path_action: str, now: datetime) -> Context:
     )
     if read.timestamp > now + AHEAD:
         raise Fault("CTX_INVALID_FIELD", "the timestamp is in the future", "$.context.timestamp")
-    if read.ttl is not None and read.expires_at <= now:
-        raise Fault("CTX_TTL_EXPIRED", f"it held until {format_utc(read.expires_at)}", "$.context.ttl")
+    held_until = read.timestamp + (read.ttl or MOST_TTL)
+    if held_until <= now:
+        raise Fault("CTX_TTL_EXPIRED", f"it held until {format_utc(held_until)}", "$.context.ttl")
     if read.tried and action not in TRIED and action.removeprefix("on_") not in TRIED:
         raise Fault("CTX_INVALID_FIELD", "only update and cancel can be tried", "$.context.try")
     return read
@@ -219,8 +222,8 @@ class _Reader:
             found = None if text is None else read_duration(text)
         except ValueError as error:
             raise self._wrong(name, str(error)) from error
-        if found is not None and not timedelta() < found <= _MOST_TTL:
-            raise self._wrong(name, f"it is not above 0 and at most {_MOST_TTL.days} days")
+        if found is not None and not timedelta() < found <= MOST_TTL:
+            raise self._wrong(name, f"it is not above 0 and at most {MOST_TTL.days} days")
         return found
 
     def flag(self, name: str) -> bool:

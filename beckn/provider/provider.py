@@ -29,6 +29,10 @@ from core.trade import Contract, ContractState, Hold, Message, Side
 from store.trading import Work
 
 Effect = Callable[[Work], object]
+_RECORDED = frozenset({"confirm", "update", "cancel"})
+"""requests whose steps are on the log before they are in force"""
+_UNDONE = {"confirmed": ContractState.DRAFT, "cancelled": ContractState.ACTIVE}
+"""states of a contract in which that step is not in force"""
 
 
 class Provider(Files):
@@ -67,6 +71,7 @@ class Provider(Files):
                 raise Fault("CTX_TTL_EXPIRED", "it was not worked off in its time; nothing was changed")
             self._handlers[message.action](request)
         except Fault as fault:
+            self._take_back(request)
             self._end(request, echo(message.action, body), fault=fault)
         except Conflict as error:
             raise Unavailable(str(error)) from error
@@ -79,8 +84,7 @@ class Provider(Files):
             return
         context, body = reread(message)
         request = Request(message, context, body)
-        if message.action == "confirm":
-            self._take_back(request)
+        self._take_back(request)
         fault = Fault("NET_INTERNAL_ERROR", "it failed here and was given up; nothing was changed")
         self._end(request, echo(message.action, body), fault=fault)
 
@@ -182,11 +186,7 @@ class Provider(Files):
         seq = self._recorded(request, contract, "confirmed")
         if seq is None:
             self._require_valid(contract)
-        try:
-            self._book(request, contract, seq)
-        except Fault:
-            self._take_back(request)
-            raise
+        self._book(request, contract, seq)
         self._on_traded()
 
     def _book(self, request: Request, contract: Contract, seq: int | None) -> None:
@@ -208,13 +208,20 @@ class Provider(Files):
             self._end(request, answer, contract=active, effects=effects)
 
     def _take_back(self, request: Request) -> None:
-        """Undo on the log a confirmation that was recorded there and cannot be put in force."""
-        contract = self._found(request)
-        if contract is None or contract.state is not ContractState.DRAFT:
+        """Say on the log what holds, where a step of this request was recorded there and cannot be put in force."""
+        if request.message.action not in _RECORDED:
             return
-        if self._recorded(request, contract, "confirmed") is not None:
-            why = "the confirmation could not be put in force"
-            self._with.records.event("cancelled", contract, read_items(contract), request.trace, detail=why)
+        contract = self._found(request)
+        if contract is None:
+            return
+        found = self._with.records.of_message(request.message, contract.contract_id)
+        if found is None:
+            return
+        event = found[1]
+        if event in {"updated", "alerted"} or _UNDONE.get(event) is contract.state:
+            told: Event = "cancelled" if event == "confirmed" else "restored"
+            why = f"{event} was recorded and could not be put in force"
+            self._with.records.event(told, contract, read_items(contract), request.trace, detail=why)
 
     def _recorded(self, request: Request, contract: Contract, event: Event) -> int | None:
         """The record of a step that was cut off after it was recorded."""
@@ -243,10 +250,10 @@ class Provider(Files):
             self._alerted(request, contract, alert)
             return
         before = read_items(contract)
-        items = lessened(before, read_asked(request.asked["contract"]))
         recorded = self._recorded(request, contract, "updated") is not None
         if not recorded and notice_deadline(before, self._with.terms.notice) < self._with.clock.now():
             raise Fault("POL_UPDATE_NOT_ALLOWED", "the notice deadline has passed")
+        items = lessened(before, read_asked(request.asked["contract"]))
         changed = self._written(contract, items)
         if request.context.tried:
             self._end(request, {"contract": changed.document["wire"]}, about=contract)

@@ -20,7 +20,7 @@ _MARGIN = timedelta(seconds=1)
 """a record's time is told less exactly than a message's"""
 _MOST = 10
 """records that one message brings about"""
-Event = Literal["confirmed", "updated", "cancelled", "alerted", "settled"]
+Event = Literal["confirmed", "updated", "cancelled", "alerted", "restored", "settled"]
 
 
 class Records:

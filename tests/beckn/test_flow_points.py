@@ -1,4 +1,4 @@
-"""Points 1, 2, 11, 14, 15, 22 and 23: what a buyer is told, in which order, and what may follow what."""
+"""Points 1, 2, 8, 11, 14, 15, 22 and 23: what a buyer is told, in which order, and what may follow what."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from beckn.protocol.actions import TRANSACTIONS
+from beckn.signing import BadSignature, Signature
 from core.slots import SLOT
 from core.trade import ContractState
 from tests.beckn.market import Buyer, Market, asking, market
@@ -108,6 +109,27 @@ def test_point_02_the_acknowledgement_does_not_wait_for_the_work(seller: Market,
         thread.join()
     told = buyer.callback("on_confirm", context["messageId"])
     assert told["message"]["contract"]["status"]["code"] == "ACTIVE"
+
+
+# 8
+
+
+def test_point_08_a_callback_is_bound_to_what_it_answers_and_news_to_nothing(tmp_path: Path) -> None:
+    with market(tmp_path) as found:
+        buyer = found.buyer()
+        buyer.bought(6, [5])
+        assert code(buyer.ask("init", {"contract": {"commitments": asking(*buyer.offered(), 6, [5])["commitments"]}}))
+        found.bench.at(6)
+        found.trade.advance()
+        buyer.callback("on_status")
+        bound = [Signature.parse(came.headers["Authorization"]) for came in buyer.peer.came]
+        assert [each.answers for each in bound] == [True, True, True, True, False]
+        for signature, came in zip(bound[:4], buyer.peer.came, strict=False):
+            asked = buyer.sent[json.loads(came.body)["context"]["messageId"]].value
+            signature.require(came.body, found.public_key, START, asked)
+            for other in {sent.value for sent in buyer.sent.values()} - {asked}:
+                with pytest.raises(BadSignature):
+                    signature.require(came.body, found.public_key, START, other)
 
 
 # 11
@@ -270,4 +292,6 @@ def test_point_23_after_the_notice_deadline_nothing_is_taken_back(tmp_path: Path
         for action, refusal in (("cancel", "POL_CANCELLATION_NOT_ALLOWED"), ("update", "POL_UPDATE_NOT_ALLOWED")):
             for tried in (True, False):
                 assert code(buyer.ask(action, {"contract": kept}, late, **{"try": tried})) == refusal
+        more = {**kept, "commitments": asking(*buyer.offered(), 7, [9])["commitments"]}
+        assert code(buyer.ask("update", {"contract": more}, late)) == "POL_UPDATE_NOT_ALLOWED", "POL is before BIZ"
         assert found.bench.house.store.contracts.get(kept["id"]).state is ContractState.ACTIVE

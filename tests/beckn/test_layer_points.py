@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 
 from beckn.protocol.actions import CALLBACKS, TRANSACTIONS
-from beckn.protocol.body import MOST_BYTES, read_body
+from beckn.protocol.body import MOST_BYTES
 from beckn.protocol.faults import Fault
-from beckn.protocol.structure import require_structure
 from beckn.reception import Reply
 from core.slots import format_utc
-from tests.beckn.market import SELLER, SELLER_URL, Buyer, Market, asking, market
+from tests.beckn.market import SELLER, Buyer, Market, asking, market
 from tests.beckn.peers import Say
 from tests.beckn.registries import signer
 from tests.waiting import eventually
@@ -372,32 +371,3 @@ def test_point_06_an_offer_in_a_commitment_names_its_resources(buyer: Buyer, sel
     del select["message"]["contract"]["commitments"][0]["offer"]["resourceIds"]
     path = "$.message.contract.commitments[0].offer.resourceIds"
     assert refused(buyer, select) == (400, "SCH_REQUIRED_FIELD_MISSING", path)
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("confirm-request", "discover-request", "on-confirm-response", "on-status-response-actuals"),
-        *("on-status-response-settled", "publish-catalog", "select-request", "update-request-opt-in"),
-    ],
-)
-def test_point_06_the_published_examples_are_messages(buyer: Buyer, shared_data: Path, name: str) -> None:
-    raw = (shared_data.parent / "beckn" / "examples" / "demand-flex-2026" / f"{name}.json").read_bytes()
-    body = dict(read_body(raw))
-    action = body["context"]["action"]
-    require_structure(body, action)
-    sender = {"bppId": buyer.name, "bppUri": buyer.peer.url}
-    publish = {**sender, "bapId": None, "bapUri": None}
-    answer = {**sender, "bapId": SELLER, "bapUri": SELLER_URL}
-    schemas = body["context"]["schemaContext"]
-    body["context"] = buyer.context(
-        action,
-        schemaContext=schemas,
-        **(publish if action == "catalog/publish" else answer if action.startswith("on_") else {}),
-    )
-    reply = buyer.post(action, body)
-    if action.startswith("on_"):
-        assert error_of(reply)["code"] == "CTX_TRANSACTION_ID_UNKNOWN", "it is about nothing of ours"
-    else:
-        assert reply.status == (202 if action == "catalog/publish" else 200), reply.body
