@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from loguru import logger
 
-from beckn.consumer.legs import Step, Tools, keep, leg_of, with_leg
+from beckn.consumer.legs import Step, Tools, keep, leg_of, peer_contract_id, with_leg
 from beckn.consumer.lots import provider_of
 from beckn.consumer.procurement import Procurement
 from beckn.consumer.records import record
@@ -196,7 +196,7 @@ class Callbacks:
             for each in self._tools.contracts.of_transaction(message.transaction_id)
             if each.side is Side.CONSUMER and each.peer_id == message.peer_id
         ]
-        named = [each for each in of if told.get("id") in {each.contract_id, each.document["contract"].get("id")}]
+        named = [each for each in of if told.get("id") in {each.contract_id, peer_contract_id(each)}]
         return named[0] if named else of[0] if len(of) == 1 and told.get("id") is None else None
 
     def _worked(self, work: Work, leg: Contract, message: Message, body: Mapping[str, Any]) -> Contract | None:

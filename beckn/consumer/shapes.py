@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from beckn.consumer.choosing import Wanted
-from beckn.consumer.legs import amount, leg_of, read_items
+from beckn.consumer.legs import amount, leg_of, peer_contract_id, read_items
 from beckn.consumer.orders import Order
 from beckn.packs.demand_flex import PAY_AS_CLEAR
 from core.job import MAX_POWER_KW, Instant
@@ -84,7 +84,8 @@ class WindowOut(BaseModel):
 class LegOut(BaseModel):
     """The part of a purchase that one provider sells."""
 
-    contract_id: str
+    contract_id: str = Field(description="of ours: on the log, and on the pages of this server")
+    peer_contract_id: str = Field(description="by which messages name it, and the provider knows it")
     provider: str
     state: str = Field(description="of the contract: DRAFT, ACTIVE, CANCELLED or COMPLETE")
     step: str = Field(description="how far it is")
@@ -100,6 +101,7 @@ class LegOut(BaseModel):
         items, leg = read_items(contract), leg_of(contract)
         return cls(
             contract_id=contract.contract_id,
+            peer_contract_id=peer_contract_id(contract),
             provider=contract.peer_id,
             state=contract.state.value,
             step=leg.step.value,

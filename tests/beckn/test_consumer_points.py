@@ -252,9 +252,11 @@ def test_point_26_a_provider_may_give_the_contract_its_own_id(tmp_path: Path) ->
     with consumers(tmp_path, Provider(A, [windows(A, [60, 60], [0.1, 0.1])], own_id=own_id)) as ours:
         bought = ours.service.buy(order(A))
         ours.settle()
-        assert ours.service.purchase(bought.purchase_id).state == "confirmed"
+        found = ours.service.purchase(bought.purchase_id)
+        assert found.state == "confirmed"
         assert ours.body(ours.sent("confirm")[0])["message"]["contract"]["id"] == own_id
         leg = ours.legs(bought.purchase_id)[0]
+        assert [(each.contract_id, each.peer_contract_id) for each in found.legs] == [(leg.contract_id, own_id)]
         alert = {**leg.document["contract"], "contractAttributes": {**_attributes(leg), "gridEventAlert": {}}}
         ours.callbacks.work(ours.unasked(leg, "on_update", alert))
         assert [contract.contract_id for contract, _ in ours.alerts] == [leg.contract_id]

@@ -256,11 +256,22 @@ def test_the_present_state_is_told_to_who_cannot_see_the_drawing(client: FlaskCl
         assert re.search(r"The contract (is|was) ", html)
 
 
+def test_a_contract_that_we_asked_for_shows_the_id_that_its_provider_gave_it(client: FlaskClient, kept: Books) -> None:
+    theirs = "7d8b1c0e-0000-4000-8000-000000000007"
+    asked = contract(1, ContractState.ACTIVE, side=Side.CONSUMER, document={"contract": {"id": theirs}})
+    kept.sign(asked, contract(2, ContractState.ACTIVE))
+    text = words(page(client, f"/trade/contracts/{asked.contract_id}"))
+    assert f"Contract {asked.contract_id} At the peer {theirs} , its id in every message" in text
+    assert "At the peer" not in page(client, f"/trade/contracts/{contract(2, ContractState.ACTIVE).contract_id}")
+
+
 def test_who_buys_is_read_from_the_roles_whoever_asked() -> None:
     asked = contract(1, ContractState.ACTIVE, side=Side.CONSUMER)
     assert role(asked) == "seller"
     assert role(replace(asked, document={})) == "buyer"
     assert role(replace(asked, side=Side.PROVIDER, document={})) == "seller"
+    answered = wire(ContractState.ACTIVE, 4.5, buyer=PEER, seller="us")
+    assert role(replace(asked, document={"contract": answered})) == "seller", "of a need that we answered"
     bought = wire(ContractState.ACTIVE, 4.5, buyer="us", seller=PEER)
     assert due(replace(asked, document={"wire": bought})).amount == Decimal("-4.5")
 
