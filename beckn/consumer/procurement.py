@@ -159,6 +159,7 @@ class Procurement:
         """A provider says that a contract is cancelled, because we asked or because it did."""
         if leg.state is ContractState.ACTIVE:
             record(self._tools.log, leg, "cancelled", ContractState.CANCELLED, why)
+        work.release(leg.contract_id)
         failed = leg_of(leg).failed or why
         return keep(work, self._tools, changed(leg, state=ContractState.CANCELLED), Step.ENDED, failed=failed)
 

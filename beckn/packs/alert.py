@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from beckn.packs.contracts import performance
 from beckn.packs.forms import ALERT, ActionForm, AlertForm, context_of, read_form
 from beckn.packs.grid import Column, Grid, read_grid, require_columns, wire_number, write_event
 from core.slots import SLOT
@@ -82,6 +83,10 @@ class Answered:
             **write_event(grid),
         }
         return told if self.tick_id is None else {**told, "tickId": self.tick_id}
+
+    def performed(self, code: str, commitment_ids: Sequence[str], base: str) -> dict[str, Any]:
+        """As a performance of a contract: ``code`` says how far it is."""
+        return performance(f"alert-{self.event_id}"[:500], code, self.action, commitment_ids, self.wire(base))
 
 
 def read_alert(performances: Sequence[Mapping[str, Any]] | None, path: str) -> Alert | None:

@@ -12,10 +12,10 @@ from typing import Any
 
 from beckn.correspondence import echo, reread
 from beckn.filters import select
-from beckn.packs.alert import Alert, Answered, read_alert
-from beckn.packs.contracts import performance
+from beckn.packs.alert import Alert, Answered, read_action, read_alert
 from beckn.protocol.actions import is_callback
 from beckn.protocol.faults import Fault
+from beckn.provider.alerts import require_noticed, told_of
 from beckn.provider.changes import lessened, powers, require_range
 from beckn.provider.counter import Counter, Request
 from beckn.provider.files import Files
@@ -238,9 +238,14 @@ class Provider(Files):
         contract = self._require(request)
         if contract.state is not ContractState.ACTIVE:
             raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
-        alert = read_alert(request.asked["contract"].get("performance"), "$.message.contract.performance")
+        performances = request.asked["contract"].get("performance")
+        alert = read_alert(performances, "$.message.contract.performance")
         if alert is not None:
             self._alerted(request, contract, alert)
+            return
+        action = read_action(performances, "$.message.contract.performance")
+        if action is not None:
+            self._noticed(request, contract, action)
             return
         before = read_items(contract)
         items = lessened(before, read_asked(request.asked["contract"]))
@@ -262,14 +267,9 @@ class Provider(Files):
         """Do what can be done about an alert, and say how soon."""
         clock, before = self._with.clock, read_items(contract)
         found = self._with.alerts.respond(alert, before, request.message.at, clock.now())
-        told = performance(
-            f"alert-{alert.event_id}"[:500],
-            "EVENT_ANSWERED",
-            found.answered.action,
-            [item.commitment_id for item in before if item.site_id == alert.site_id],
-            found.answered.wire(self._with.correspondence.own.url),
-        )
-        answers = [*contract.document.get("alerts", ()), _alert_told(found.answered)]
+        ids = [item.commitment_id for item in before if item.site_id == alert.site_id]
+        told = found.answered.performed("EVENT_ANSWERED", ids, self._with.correspondence.own.url)
+        answers = [*contract.document.get("alerts", ()), told_of(found.answered, "seller")]
         changed = replace(contract, document={**contract.document, "alerts": answers})
         changed = self._written(changed, found.items)
         reply = {"contract": {**changed.document["wire"], "performance": [told]}}
@@ -284,6 +284,23 @@ class Provider(Files):
             self._with.records.event("alerted", changed, found.items, trace, detail=detail)
             self._end(request, reply, contract=changed, effects=[lambda work: work.put_reductions(rows)])
         self._on_traded()
+
+    def _noticed(self, request: Request, contract: Contract, action: Answered) -> None:
+        """Keep what the buyer of a window does about an event; it is its load, and what was agreed stays."""
+        items = read_items(contract)
+        require_noticed(request.asked["contract"], items)
+        ids, base = [item.commitment_id for item in items], self._with.correspondence.own.url
+        told = action.performed("EVENT_NOTICED", ids, base)
+        reply = {"contract": {**contract.document["wire"], "performance": [told]}}
+        if request.context.tried:
+            self._end(request, reply, about=contract)
+            return
+        if self._recorded(request, contract, "alerted") is None:
+            detail = f"the buyer's answer: {action.action}: {action.reason}"[:300]
+            self._with.records.event("alerted", contract, items, request.trace, detail=detail)
+        known = contract.document.get("alerts", ())
+        document = {**contract.document, "alerts": [*known, told_of(action, "buyer")]}
+        self._end(request, reply, contract=replace(contract, document=document))
 
     def _cancel(self, request: Request) -> None:
         contract = self._require(request)
@@ -375,13 +392,3 @@ class Provider(Files):
                 "POL_NP_CAPACITY_EXCEEDED",
                 f"{held - 1} drafts of yours hold capacity; confirm or cancel one first, or wait until one lapses",
             )
-
-
-def _alert_told(answered: Answered) -> dict[str, Any]:
-    """For the contract's document."""
-    return {
-        "event_id": answered.event_id,
-        "action": answered.action,
-        "reason": answered.reason,
-        "response_seconds": str(answered.response_seconds),
-    }

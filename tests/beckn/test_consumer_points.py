@@ -259,7 +259,10 @@ def test_point_26_a_provider_may_give_the_contract_its_own_id(tmp_path: Path) ->
         assert [(each.contract_id, each.peer_contract_id) for each in found.legs] == [(leg.contract_id, own_id)]
         alert = {**leg.document["contract"], "contractAttributes": {**_attributes(leg), "gridEventAlert": {}}}
         ours.callbacks.work(ours.unasked(leg, "on_update", alert))
-        assert [contract.contract_id for contract, _ in ours.alerts] == [leg.contract_id]
+        (alert,) = ours.service.purchase(bought.purchase_id).legs[0].alerts
+        assert (alert.event_id, alert.action) == (None, None)
+        assert "without an eventId" in alert.reason
+        assert ours.sent("update") == []
 
 
 def _attributes(leg: Any) -> dict[str, Any]:

@@ -91,6 +91,11 @@ class ContractStory:
         return told if isinstance(told, str) and told != self.contract.contract_id else None
 
     @property
+    def alerts(self) -> list[Mapping[str, Any]]:
+        """Events of the grid about it, with what was answered."""
+        return objects(self.contract.document.get("alerts"))
+
+    @property
     def product(self) -> str:
         """In words."""
         return PRODUCTS[self.contract.product]
