@@ -277,10 +277,11 @@ def _weighed(rooms: tuple[Room, ...], lines: Mapping[datetime, Line]) -> tuple[s
     return "shift", f"it runs at {sites} instead: {told}", rooms
 
 
-def _carbon_kg(rooms: Sequence[Room], lines: Mapping[datetime, Line]) -> Decimal:
-    """Emitted more by what shifts. Where the provider tells no carbon, nothing is counted as spared there."""
-    more = [room.kw * HOURS * (room.carbon - (lines[room.starts].carbon or ZERO)) / 1000 for room in rooms]
-    return sum(more, ZERO).quantize(_MILLI)
+def _carbon_kg(rooms: Sequence[Room], lines: Mapping[datetime, Line]) -> Decimal | None:
+    """Emitted more by what shifts; None where the provider does not tell its carbon."""
+    pairs = [(room, lines[room.starts].carbon) for room in rooms]
+    more = [room.kw * HOURS * (room.carbon - spared) / 1000 for room, spared in pairs if spared is not None]
+    return sum(more, ZERO).quantize(_MILLI) if len(more) == len(pairs) else None
 
 
 def _entry(message: Message, **told: Any) -> dict[str, Any]:

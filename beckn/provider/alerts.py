@@ -113,7 +113,7 @@ def told_of(answered: Answered, by: str) -> dict[str, Any]:
         "event_id": answered.event_id,
         "action": answered.action,
         "reason": answered.reason,
-        "response_seconds": str(answered.response_seconds),
+        "response_seconds": None if answered.response_seconds is None else str(answered.response_seconds),
     }
 
 
