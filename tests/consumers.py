@@ -84,13 +84,14 @@ class Provider:
     mute: set[str] = field(default_factory=set)
     dearer: float = 1.0
     own_id: str | None = None
+    refusal: str = "BIZ_QUANTITY_UNAVAILABLE"
 
     def answer(self, action: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """``message`` and maybe ``error`` of the callback; None for none."""
         if action in self.mute:
             return None
         if action in self.refuses:
-            return {"message": {}, "error": {"code": "BIZ_QUANTITY_UNAVAILABLE", "message": "it is gone"}}
+            return {"message": {}, "error": {"code": self.refusal, "message": "it is gone"}}
         if action == "discover":
             return {"message": {"catalogs": self.catalogs}}
         contract = dict(body["message"]["contract"])

@@ -26,6 +26,9 @@ from beckn.protocol.faults import Fault
 from core.trade import Contract, ContractState, Message, Product, Side
 from store.trading import Work
 
+GONE = frozenset({"BIZ_ALREADY_CANCELLED", "BIZ_ORDER_NOT_FOUND"})
+"""refusals of a cancellation after which nothing is left to cancel"""
+
 
 class Legs(Protocol):
     """What drives the legs of one product."""
@@ -244,7 +247,10 @@ class Callbacks:
         if told.step is Step.ENDED or leg.state.terminal:
             return
         asked = told.step is Step.CANCELLING and told.message_id == message.message_id
-        if fault := body.get("error"):
+        fault = body.get("error")
+        if asked and fault and fault["code"] in GONE:
+            legs.cancelled(work, leg, f"the provider has it no more: {fault['code']}")
+        elif fault:
             if asked:
                 legs.failed(work, leg, f"it cannot be cancelled: {fault['code']}: {fault['message']}", held=False)
         elif asked or (answer.get("status") or {}).get("code") == ContractState.CANCELLED.value:
