@@ -8,7 +8,7 @@ to shift, and that room is booked. Otherwise the load stays, and the answer says
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -153,10 +153,8 @@ class GridAlerts:
     def _course(self, leg: Contract, alert: Alert, received_at: datetime) -> Course:
         """What is done, by the plan in force and what is sold of it."""
         now, plan = self._tools.clock.now(), self._planner.standing()
-        span = plan.start, plan.start + SLOT * plan.slots
-        free = Headroom.of(plan, self._bookings.active(*span), self._reductions.active(*span), now).free_kw
         lines = _lines(leg, alert)
-        found = _unmoved(leg, alert, lines, now) or _rooms(alert, lines, plan, free)
+        found = _unmoved(leg, alert, lines, now) or _rooms(alert, lines, plan, lambda: self._free_kw(plan, now))
         action, reason, rooms = ("continue", found, ()) if isinstance(found, str) else _weighed(found, lines)
         freed = dict.fromkeys((starts for starts, _ in alert.cells()), ZERO)
         for room in rooms:
@@ -172,6 +170,11 @@ class GridAlerts:
             tick_id=None if plan.tick is None else plan.tick.tick_id,
         )
         return Course(answered, rooms)
+
+    def _free_kw(self, plan: StandingPlan, now: datetime) -> FloatArray:
+        """(S, T) what our plan leaves beside what is sold."""
+        span = plan.start, plan.start + SLOT * plan.slots
+        return Headroom.of(plan, self._bookings.active(*span), self._reductions.active(*span), now).free_kw
 
     def _answered(self, work: Work, leg: Contract, message: Message, alert: Alert, course: Course) -> Contract:
         """On the log first; then the room is booked, and the answer owed."""
@@ -243,12 +246,12 @@ def _unmoved(leg: Contract, alert: Alert, lines: Mapping[datetime, Line], now: d
 
 
 def _rooms(
-    alert: Alert, lines: Mapping[datetime, Line], plan: StandingPlan, free_kw: FloatArray
+    alert: Alert, lines: Mapping[datetime, Line], plan: StandingPlan, free: Callable[[], FloatArray]
 ) -> tuple[Room, ...] | str:
     """The cheapest room of our sites for what is needed of what was bought; in words why there is none."""
     if plan.tick is None:
         return "no plan of ours is in force yet"
-    worth = plan.price + plan.prices_gbp_per_kw_slot / SLOT_HOURS
+    free_kw, worth = free(), plan.price + plan.prices_gbp_per_kw_slot / SLOT_HOURS
     rooms: list[Room] = []
     for starts, needed in alert.cells():
         if starts not in lines:
