@@ -14,6 +14,7 @@ from agents.energy.transport.wire import trusting
 from agents.flexibility.actuals import Actuals
 from agents.site.agent import SiteAgent
 from audit.log import AuditLog
+from beckn.consumer.alerts import GridAlerts
 from beckn.consumer.build import Buying, build_buying, waits_of
 from beckn.consumer.callbacks import Callbacks
 from beckn.consumer.legs import Tools
@@ -178,9 +179,9 @@ class _Builder:
             waits_of(parts.settings),
         )
         sites = parts.sites.sites()
-        return build_buying(
-            parts.settings, self._terms, tools, parts.loop, store.reductions, sites, self._registry.address
-        )
+        alerts = GridAlerts(tools, parts.loop, store.bookings, store.reductions)
+        address = self._registry.address
+        return build_buying(parts.settings, self._terms, tools, parts.loop, store.reductions, sites, address, alerts)
 
     def _signer(self) -> Signer:
         settings = self._parts.settings

@@ -21,6 +21,7 @@ from agents.standing import StandingPlan
 from audit.log import AuditLog
 from audit.record import Build
 from beckn.catalogue import Goods, Shelf, ShelfSite, catalogue
+from beckn.consumer.alerts import GridAlerts
 from beckn.consumer.answers import AnswerTerms, NeedAnswers
 from beckn.consumer.callbacks import Callbacks
 from beckn.consumer.legs import Tools, Waits
@@ -87,13 +88,14 @@ class Provider:
     mute: set[str] = field(default_factory=set)
     dearer: float = 1.0
     own_id: str | None = None
+    refusal: str = "BIZ_QUANTITY_UNAVAILABLE"
 
     def answer(self, action: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """``message`` and maybe ``error`` of the callback; None for none."""
         if action in self.mute:
             return None
         if action in self.refuses:
-            return {"message": {}, "error": {"code": "BIZ_QUANTITY_UNAVAILABLE", "message": "it is gone"}}
+            return {"message": {}, "error": {"code": self.refusal, "message": "it is gone"}}
         if action == "discover":
             return {"message": {"catalogs": self.catalogs}}
         contract = dict(body["message"]["contract"])
@@ -143,7 +145,6 @@ class Consumers:
     answers: NeedAnswers
     service: Consumer
     providers: dict[str, Provider]
-    alerts: list[tuple[Contract, Message]]
     read: int = 0
     came: list[Message] = field(default_factory=list)
 
@@ -250,10 +251,10 @@ def consumers(
     terms = AnswerTerms(0.1, timedelta(minutes=5), serving, lambda sites: [f"us:{site}" for site in sites])
     answers = NeedAnswers(tools, planner or Plan(), store.reductions, terms)
     procurement = Procurement(tools)
-    alerts: list[tuple[Contract, Message]] = []
-    callbacks = Callbacks(tools, procurement, answers, address, lambda c, m: alerts.append((c, m)))
+    alerts = GridAlerts(tools, planner or Plan(), store.bookings, store.reductions)
+    callbacks = Callbacks(tools, procurement, answers, address, alerts)
     service = Consumer(tools, procurement, answers, Directory(address, None), 0.0)
-    ours = Consumers(store, log, clock, tools, callbacks, answers, service, known, alerts)
+    ours = Consumers(store, log, clock, tools, callbacks, answers, service, known)
     ours.read = len(ours.sent())
     try:
         yield ours

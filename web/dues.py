@@ -83,9 +83,14 @@ def objects(value: Any) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
+def on_the_wire(document: Mapping[str, Any]) -> Any:
+    """The contract as messages have it: ``wire`` of what others ask of us, ``contract`` of what we ask of them."""
+    return document.get("wire", document.get("contract"))
+
+
 def role(contract: Contract) -> str:
     """``seller`` or ``buyer``: our part by the contract's roles, or else whoever was asked sells."""
-    for each in objects(part(contract.document, "wire", "contractAttributes", "roles")):
+    for each in objects(part(on_the_wire(contract.document), "contractAttributes", "roles")):
         if each.get("participantId") == contract.peer_id and each.get("role") in {"seller", "buyer"}:
             return "buyer" if each["role"] == "seller" else "seller"
     return "seller" if contract.side is Side.PROVIDER else "buyer"
@@ -112,7 +117,7 @@ def due(contract: Contract) -> Due:
 def _flow(contract: Contract) -> tuple[Decimal | None, str]:
     """What flows to our role by the contract, and the currency."""
     ours = role(contract)
-    found = objects(part(contract.document, "wire", "contractAttributes", "revenueFlows"))
+    found = objects(part(on_the_wire(contract.document), "contractAttributes", "revenueFlows"))
     mine = [
         (value, each) for each in found if each.get("role") == ours and (value := figure(each.get("value"))) is not None
     ]
@@ -121,7 +126,7 @@ def _flow(contract: Contract) -> tuple[Decimal | None, str]:
 
 
 def _consideration(document: Mapping[str, Any]) -> tuple[Decimal | None, str]:
-    found = [each.get("considerationAttributes") for each in objects(part(document, "wire", "consideration"))]
+    found = [each.get("considerationAttributes") for each in objects(part(on_the_wire(document), "consideration"))]
     amounts = [(value, each) for each in objects(found) if (value := figure(each.get("amount"))) is not None]
     currency = _currency(amounts[0][1]) if amounts else "GBP"
     return (sum((value for value, _ in amounts), _ZERO) if amounts else None), currency

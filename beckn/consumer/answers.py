@@ -243,13 +243,17 @@ class NeedAnswers:
         return keep(work, self._tools, changed(leg, state=ContractState.CANCELLED), Step.ENDED, failed=failed)
 
     def failed(self, work: Work, leg: Contract, why: str, *, held: bool) -> Contract:
-        """An answer comes to nothing. The load stays held only while the buyer may still take it as promised."""
+        """An answer comes to nothing. The load stays held only while the buyer may still take it as promised.
+
+        A buyer that refuses to cancel what was confirmed to it takes it so.
+        """
         logger.warning("an answer to a need of {} fails: {}", leg.peer_id, why)
         step, told = leg_of(leg).step, with_leg(leg, changed(leg_of(leg), failed=why))
-        if step is Step.CANCELLING and leg.state is ContractState.ACTIVE:
+        refused = leg.log_seq is not None and not held
+        if step is Step.CANCELLING and (refused or leg.state is ContractState.ACTIVE):
             rows = [_reduction(leg.contract_id, row, Hold.COMMITTED) for row in leg.document["reductions"]]
             work.replace_reductions(leg.contract_id, rows)
-            return keep(work, self._tools, told, Step.ACTIVE)
+            return keep(work, self._tools, changed(told, state=ContractState.ACTIVE), Step.ACTIVE)
         if step is Step.ACTIVE or (held and step in {Step.INITIALISING, Step.CONFIRMING}):
             return ask(work, self._tools, told, "cancel", cancel_message(told))
         work.settle_reductions(leg.contract_id, Hold.RELEASED)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from loguru import logger
-
+from beckn.consumer.alerts import GridAlerts
 from beckn.consumer.answers import AnswerTerms, NeedAnswers
 from beckn.consumer.callbacks import Callbacks
 from beckn.consumer.legs import Tools, Waits
@@ -18,7 +17,6 @@ from beckn.identity import SellingTerms
 from beckn.planner import FlexiblePlanner
 from core.settings import Settings
 from core.site import Site
-from core.trade import Contract, Message
 from store.reductions import ReductionRepository
 
 NEARBY_KM = 50.0
@@ -48,6 +46,7 @@ def build_buying(
     reductions: ReductionRepository,
     sites: tuple[Site, ...],
     address: Callable[[str], str],
+    alerts: GridAlerts,
 ) -> Buying:
     """The consumer's side; ``address`` is where a subscriber is reached, by the registry."""
     places = {site.site_id: (site.longitude, site.latitude, site.zone) for site in sites}
@@ -55,16 +54,7 @@ def build_buying(
     answer_terms = AnswerTerms(terms.margin, hold, Nearby(places, NEARBY_KM), sorted)
     answers = NeedAnswers(tools, planner, reductions, answer_terms)
     procurement = Procurement(tools)
-    callbacks = Callbacks(tools, procurement, answers, address, _warn)
+    callbacks = Callbacks(tools, procurement, answers, address, alerts)
     directory = Directory(address, settings.beckn_discovery_url)
     consumer = Consumer(tools, procurement, answers, directory, settings.carbon_price_gbp_per_tonne)
     return Buying(consumer, callbacks)
-
-
-def _warn(contract: Contract, message: Message) -> None:
-    """A provider announces an event of its grid: what was bought may fall short, and the penalty then pays for it."""
-    logger.warning(
-        "{} announces a grid event about contract {}; the message stands on its page",
-        message.peer_id,
-        contract.contract_id,
-    )

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from loguru import logger
 
-from beckn.consumer.legs import Step, Tools, keep, leg_of, with_leg
+from beckn.consumer.alerts import GridAlerts, announces
+from beckn.consumer.legs import Step, Tools, keep, leg_of, peer_contract_id, with_leg
 from beckn.consumer.lots import provider_of
 from beckn.consumer.procurement import Procurement
 from beckn.consumer.records import record
@@ -24,6 +25,9 @@ from beckn.protocol.body import read_body
 from beckn.protocol.faults import Fault
 from core.trade import Contract, ContractState, Message, Product, Side
 from store.trading import Work
+
+GONE = frozenset({"BIZ_ALREADY_CANCELLED", "BIZ_ORDER_NOT_FOUND"})
+"""refusals of a cancellation after which nothing is left to cancel"""
 
 
 class Legs(Protocol):
@@ -71,7 +75,7 @@ class Callbacks:
     """Works callbacks off.
 
     :param address: where a provider that a discovery service names is asked, by the registry; :class:`Fault`.
-    :param on_alert: told of each event of the grid that a provider announces about a contract.
+    :param alerts: answers each event of the grid that a provider announces about a contract.
     """
 
     def __init__(
@@ -80,13 +84,13 @@ class Callbacks:
         procurement: Procurement,
         answers: Answers,
         address: Callable[[str], str],
-        on_alert: Callable[[Contract, Message], None],
+        alerts: GridAlerts,
     ) -> None:
         self._tools = tools
         self._procurement = procurement
         self._answers = answers
         self._address = address
-        self._on_alert = on_alert
+        self._alerts = alerts
 
     def work(self, message: Message) -> None:
         """Do what a message asks for; done again after a crash, it has its effect once."""
@@ -117,7 +121,10 @@ class Callbacks:
             return
         with self._lock(known), self._tools.trading.work() as work:
             leg = work.contract(known.contract_id)
-            if leg_of(leg).message_id == message_id:
+            if action == "update":
+                why = f"it could not be delivered: {reason}"[:300]
+                self._alerts.settled(work, leg, message_id, why, taken=False)
+            elif leg_of(leg).message_id == message_id:
                 self._legs(leg).failed(work, leg, f"{action} could not be delivered: {reason}", held=True)
                 self._moved(work, leg)
 
@@ -170,19 +177,20 @@ class Callbacks:
         known = self._leg_of(message, body)
         if known is not None and known.product is Product.TURN_DOWN and message.action == "on_init":
             self._answers.prepare(known)
-        with nullcontext() if known is None else self._lock(known), self._tools.trading.work() as work:
-            alert = None
+        alerted = message.action in {"on_status", "on_update"} and announces(_contract(body))
+        lock = self._alerts.lock if alerted else nullcontext() if known is None else self._lock(known)
+        with lock, self._tools.trading.work() as work:
             if known is not None:
+                self._worked(work, work.contract(known.contract_id), message, body)
                 leg = work.contract(known.contract_id)
-                alert = self._worked(work, leg, message, body)
+                if alerted and leg.state is ContractState.ACTIVE:
+                    self._alerts.heard(work, leg, message, _contract(body))
             fault = body.get("error")
             work.finish(
                 message,
                 code=None if not fault else str(fault["code"]),
                 contract_id=None if known is None else known.contract_id,
             )
-        if alert is not None:
-            self._on_alert(alert, message)
 
     def _leg_of(self, message: Message, body: Mapping[str, Any]) -> Contract | None:
         """The contract that a message is about: that of the request it answers, or else the one it names."""
@@ -190,18 +198,18 @@ class Callbacks:
         if asked is not None and asked.contract_id is not None:
             found = self._tools.contracts.find(asked.contract_id)
             return found if found is not None and found.peer_id == message.peer_id else None
-        told = (body.get("message") or {}).get("contract") or {}
+        told = _contract(body)
         of = [
             each
             for each in self._tools.contracts.of_transaction(message.transaction_id)
             if each.side is Side.CONSUMER and each.peer_id == message.peer_id
         ]
-        named = [each for each in of if told.get("id") in {each.contract_id, each.document["contract"].get("id")}]
+        named = [each for each in of if told.get("id") in {each.contract_id, peer_contract_id(each)}]
         return named[0] if named else of[0] if len(of) == 1 and told.get("id") is None else None
 
-    def _worked(self, work: Work, leg: Contract, message: Message, body: Mapping[str, Any]) -> Contract | None:
-        """Do what a message about a leg asks for; the contract, where it announces an event of the grid."""
-        answer = (body.get("message") or {}).get("contract") or {}
+    def _worked(self, work: Work, leg: Contract, message: Message, body: Mapping[str, Any]) -> None:
+        """Do what a message about a leg asks for."""
+        answer = _contract(body)
         match message.action:
             case "on_select" | "on_init" | "on_confirm":
                 self._answered(work, leg, message, body, answer)
@@ -209,11 +217,10 @@ class Callbacks:
                 self._cancelled(work, leg, message, body, answer)
             case "on_status" if not body.get("error"):
                 self._told(work, leg, answer)
-            case "on_update" if not body.get("error"):
-                return self._updated(work, leg, message, answer)
+            case "on_update":
+                self._updated(work, leg, message, body, answer)
             case _:
                 self._noted(work, leg, message, body)
-        return None
 
     def _answered(
         self, work: Work, leg: Contract, message: Message, body: Mapping[str, Any], answer: Mapping[str, Any]
@@ -240,7 +247,10 @@ class Callbacks:
         if told.step is Step.ENDED or leg.state.terminal:
             return
         asked = told.step is Step.CANCELLING and told.message_id == message.message_id
-        if fault := body.get("error"):
+        fault = body.get("error")
+        if asked and fault and fault["code"] in GONE:
+            legs.cancelled(work, leg, f"the provider has it no more: {fault['code']}")
+        elif fault:
             if asked:
                 legs.failed(work, leg, f"it cannot be cancelled: {fault['code']}: {fault['message']}", held=False)
         elif asked or (answer.get("status") or {}).get("code") == ContractState.CANCELLED.value:
@@ -290,15 +300,20 @@ class Callbacks:
         )
         keep(work, self._tools, complete, Step.ENDED)
 
-    def _updated(self, work: Work, leg: Contract, message: Message, answer: Mapping[str, Any]) -> Contract | None:
-        """A provider changes nothing by itself: what it says is kept, an event of the grid handed on."""
-        if leg.state.terminal:
-            return None
-        if leg.product is Product.TURN_DOWN and leg.state is ContractState.ACTIVE:
-            leg = self._answers.cleared(work, leg, answer)
-        event = _alert(answer)
-        kept = work.save(with_leg(leg, leg_of(leg), updates=[*leg.document.get("updates", []), message.message_id]))
-        return kept if event else None
+    def _updated(
+        self, work: Work, leg: Contract, message: Message, body: Mapping[str, Any], answer: Mapping[str, Any]
+    ) -> None:
+        """A provider changes nothing by itself: what it says is kept, and what it made of an answer of ours."""
+        fault = body.get("error")
+        outcome = "taken" if not fault else f"{fault['code']}: {fault['message']}"[:300]
+        if self._alerts.settled(work, leg, message.message_id, outcome, taken=not fault) is not None:
+            return
+        if fault:
+            self._noted(work, leg, message, body)
+        elif not leg.state.terminal:
+            if leg.product is Product.TURN_DOWN and leg.state is ContractState.ACTIVE:
+                leg = self._answers.cleared(work, leg, answer)
+            work.save(with_leg(leg, leg_of(leg), updates=[*leg.document.get("updates", []), message.message_id]))
 
     def _noted(self, work: Work, leg: Contract, message: Message, body: Mapping[str, Any]) -> None:
         """Tracking, ratings, support: kept beside the contract, the newest of each."""
@@ -324,10 +339,6 @@ def _active(answer: Mapping[str, Any]) -> bool:
     return bool((answer.get("status") or {}).get("code") == ContractState.ACTIVE.value)
 
 
-def _alert(found: Any) -> bool:
-    """Whether an event of the grid is announced anywhere in a contract."""
-    if isinstance(found, Mapping):
-        kind = found.get("@type")
-        here = "gridEventAlert" in found or (isinstance(kind, str) and kind.endswith("GridEventAlert"))
-        return here or any(_alert(each) for each in found.values())
-    return isinstance(found, list) and any(_alert(each) for each in found)
+def _contract(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The contract that a message brings; empty where it brings none."""
+    return (body.get("message") or {}).get("contract") or {}

@@ -166,6 +166,11 @@ def wire_of(contract: Contract) -> dict[str, Any]:
     return dict(contract.document["contract"])
 
 
+def peer_contract_id(contract: Contract) -> str:
+    """The id that goes over the wire: the provider's own once it has given one, until then ours."""
+    return str(contract.document["contract"].get("id") or contract.contract_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One half-hour of a leg: kW promised, 0 where nothing is; price and penalty in GBP/kWh."""

@@ -114,7 +114,7 @@ class Procurement:
         if purchase.state is PurchaseState.NEGOTIATING:
             return self._negotiated(work, purchase, legs)
         if purchase.state is PurchaseState.CANCELLING and not any(leg_of(leg).waiting for leg in legs):
-            return self._ended(work, purchase, PurchaseState.FAILED, _binding(legs, purchase.reason or ""))
+            return self._ended(work, purchase, PurchaseState.FAILED, _binding(legs, purchase.reason))
         return self._lessened(work, purchase, legs) if purchase.state.ended else purchase
 
     def due(self, work: Work, purchase: Purchase) -> bool:
@@ -159,18 +159,24 @@ class Procurement:
         """A provider says that a contract is cancelled, because we asked or because it did."""
         if leg.state is ContractState.ACTIVE:
             record(self._tools.log, leg, "cancelled", ContractState.CANCELLED, why)
+        work.release(leg.contract_id)
         failed = leg_of(leg).failed or why
         return keep(work, self._tools, changed(leg, state=ContractState.CANCELLED), Step.ENDED, failed=failed)
 
     def failed(self, work: Work, leg: Contract, why: str, *, held: bool) -> Contract:
         """A leg will not be had: what the provider holds for it is given back.
 
+        Where it refuses to cancel what was confirmed to it, it counts as in force, though its answer never came.
+
         :param held: the provider may have taken the request under way.
         """
         logger.warning("a leg of a purchase at {} fails: {}", leg.peer_id, why)
         step, told = leg_of(leg).step, with_leg(leg, changed(leg_of(leg), failed=why))
         if step is Step.CANCELLING:
-            return keep(work, self._tools, told, Step.ACTIVE if leg.state is ContractState.ACTIVE else Step.ENDED)
+            refused = leg.log_seq is not None and not held
+            bound = leg.state is ContractState.ACTIVE or refused
+            state = ContractState.ACTIVE if bound else leg.state
+            return keep(work, self._tools, changed(told, state=state), Step.ACTIVE if bound else Step.ENDED)
         if step in {Step.READY, Step.ACTIVE} or (held and step in {Step.INITIALISING, Step.CONFIRMING}):
             return ask(work, self._tools, told, "cancel", cancel_message(told))
         return keep(work, self._tools, told, Step.ENDED)
@@ -253,7 +259,7 @@ class Procurement:
         if any(leg_of(leg).waiting for leg in pending):
             return self._saved(work, purchase)
         if not pending:
-            return self._concluded(work, purchase, live)
+            return self._concluded(work, purchase, legs)
         quoted = [leg for leg in pending if leg_of(leg).step is Step.QUOTED]
         for leg in quoted or pending:
             if quoted:
@@ -268,7 +274,9 @@ class Procurement:
         told = changed(leg, log_seq=seq)
         ask(work, self._tools, told, "confirm", {"contract": wire_of(told)})
 
-    def _concluded(self, work: Work, purchase: Purchase, live: list[Contract]) -> Purchase:
+    def _concluded(self, work: Work, purchase: Purchase, legs: Sequence[Contract]) -> Purchase:
+        live = [leg for leg in legs if not leg_of(leg).failed]
+        purchase = changed(purchase, reason=_binding(legs, purchase.reason))
         had = sum((_kw_slots(leg) for leg in live), ZERO)
         wanted = Order.read(purchase.document["order"]).wanted.kw_slots
         if had >= wanted:
@@ -282,7 +290,8 @@ class Procurement:
         """A provider took back what was confirmed: what is left is a part, and nothing is bought in its place."""
         lost = [leg for leg in legs if leg_of(leg).failed and not leg_of(leg).replaced]
         if not lost or purchase.state is PurchaseState.FAILED:
-            return purchase
+            why = _binding(legs, purchase.reason)
+            return purchase if why == purchase.reason else self._saved(work, changed(purchase, reason=why))
         for leg in lost:
             work.save(with_leg(leg, changed(leg_of(leg), replaced=True)))
         left = any(not leg_of(leg).failed for leg in legs)
@@ -367,7 +376,8 @@ def _kw_slots(leg: Contract) -> Decimal:
     return sum((line.kw for item in read_items(leg) for line in item.lines), ZERO)
 
 
-def _binding(legs: Sequence[Contract], why: str) -> str:
-    """The reason, and which contracts could not be given back."""
-    still = [leg.peer_id for leg in legs if leg.state is ContractState.ACTIVE]
-    return f"{why}; still bound to {', '.join(still)}" if still else why
+def _binding(legs: Sequence[Contract], why: str | None) -> str | None:
+    """The reason, and which contracts are in force although they were to be given back."""
+    still = [leg.peer_id for leg in legs if leg.state is ContractState.ACTIVE and leg_of(leg).failed]
+    told = f"still bound to {', '.join(still)}"
+    return "; ".join(filter(None, (why, told))) if still and told not in (why or "") else why

@@ -11,18 +11,19 @@ from typing import Any
 from beckn.consumer.choosing import Part
 from beckn.consumer.legs import ZERO, Item, Line, amount
 from beckn.consumer.lots import CURRENCY, Listing
+from beckn.consumer.settling import grids
 from beckn.packs.contracts import commitment, contract
 from beckn.packs.demand_flex import offered_series
 from beckn.packs.grid import Grid, read_grid
 from beckn.packs.reading import at, inner, mapping, number, text
-from beckn.packs.site import TERMS
+from beckn.packs.site import TERMS, part_of
 from beckn.protocol.faults import Fault
-from core.slots import SLOT
+from core.slots import SLOT, slots_between
 from core.trade import ContractState, Product
 
 
 def items_of(parts: Sequence[Part], listings: Mapping[tuple[str, str, str], Listing]) -> tuple[Item, ...]:
-    """One commitment for each resource, over the whole grid of its terms."""
+    """One commitment for each resource, from the first half-hour that is wanted of it to the last."""
     taken: dict[tuple[str, str, str], dict[Any, Part]] = {}
     for part in parts:
         key = part.lot.peer_id, part.lot.offer_id, part.lot.resource_id
@@ -34,9 +35,9 @@ def _item(listing: Listing, chosen: Mapping[Any, Part]) -> Item:
     grid = listing.window.shown.grid
     prices, penalties = grid.figures("PRICE"), grid.figures("SHORTFALL_PENALTY")
     lines = []
-    for i, (price, penalty) in enumerate(zip(prices, penalties, strict=True)):
+    for i in range(slots_between(grid.start, min(chosen)), slots_between(grid.start, max(chosen)) + 1):
         starts = grid.start + SLOT * i
-        part = chosen.get(starts)
+        part, price, penalty = chosen.get(starts), prices[i], penalties[i]
         lines.append(
             Line(
                 starts=starts,
@@ -62,24 +63,25 @@ def contract_of(
 ) -> dict[str, Any]:
     """The draft that a provider is asked for: its own resources and offers, our power, us as the buyer."""
     of = [listings[peer_id, item.offer_id, item.resource_id] for item in items]
-    commitments = [
-        commitment(
-            item.commitment_id,
-            ContractState.DRAFT,
-            listing.resource,
-            item.most_kw,
-            _bought(listing.offer, own_id),
-            offered_series(
-                listing.window.shown.grid,
-                [line.kw for line in item.lines],
-                listing.resource["resourceAttributes"]["intervalPeriod"],
-            ),
-        )
-        for item, listing in zip(items, of, strict=True)
-    ]
+    commitments = [_commitment(item, listing, own_id) for item, listing in zip(items, of, strict=True)]
     terms = of[0].offer["offerAttributes"].get("contractAttributes") or {}
     attributes = {**terms, "roles": _roles(terms.get("roles"), peer_id, own_id)}
     return contract(contract_id, ContractState.DRAFT, commitments, [own_id, peer_id], attributes)
+
+
+def _commitment(item: Item, listing: Listing, own_id: str) -> dict[str, Any]:
+    """What is asked of one resource: its terms and our power over the same half-hours, and no others."""
+    terms = listing.window.shown.grid
+    first = slots_between(terms.start, item.lines[0].starts)
+    attributes = part_of(listing.resource["resourceAttributes"], terms, first, len(item.lines))
+    return commitment(
+        item.commitment_id,
+        ContractState.DRAFT,
+        {**listing.resource, "resourceAttributes": attributes},
+        item.most_kw,
+        _bought(listing.offer, own_id),
+        offered_series(grids(item)[0], [line.kw for line in item.lines], attributes["intervalPeriod"]),
+    )
 
 
 def _bought(offer: Mapping[str, Any], own_id: str) -> dict[str, Any]:

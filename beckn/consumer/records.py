@@ -28,14 +28,16 @@ def record(
     state: ContractState,
     detail: str | None = None,
     settled: tuple[Sequence[Row], Decimal] | None = None,
+    about: str = "",
 ) -> int:
     """Record a step of a contract once; the number of its record, old or new.
 
     A step that a crash cut off after its record finds the record here and adds none.
 
     :param settled: rows in the order of the items' lines, and the total.
+    :param about: what ``detail`` begins with, where there may be several records of one event.
     """
-    known = _known(log, contract.contract_id, event)
+    known = _known(log, contract.contract_id, event, about[:300])
     if known is not None:
         return known
     items = read_items(contract)
@@ -59,11 +61,12 @@ def record(
     return log.append("contract", body, agent=AGENT, trace=trace).seq
 
 
-def _known(log: AuditLog, contract_id: str, event: Event) -> int | None:
+def _known(log: AuditLog, contract_id: str, event: Event, about: str) -> int | None:
     records, _ = log.records(kind="contract", text=contract_id, limit=50)
     for each in records:
         body = each.body
-        if body["contract_id"] == contract_id and body["event"] == event and body["side"] == "consumer":
+        same = (body["contract_id"], body["event"], body["side"]) == (contract_id, event, "consumer")
+        if same and (body["detail"] or "").startswith(about):
             return each.seq
     return None
 

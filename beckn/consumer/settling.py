@@ -10,7 +10,7 @@ from typing import Any
 
 from loguru import logger
 
-from beckn.consumer.legs import Item, read_items
+from beckn.consumer.legs import Item, peer_contract_id, read_items
 from beckn.packs.demand_flex import read_flows
 from beckn.packs.grid import Column, Grid
 from beckn.packs.performance import KIND, Measured, assemble, read_measured
@@ -95,7 +95,7 @@ def _pages(
         ):
             continue
         wire = (read_body(message.body).get("message") or {}).get("contract") or {}
-        if wire.get("id") not in {contract.contract_id, contract.document["contract"].get("id"), None}:
+        if wire.get("id") not in {contract.contract_id, peer_contract_id(contract), None}:
             continue
         for entry in wire.get("performance") or ():
             for item in _settled_by(entry, wire, items):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from beckn.consumer.choosing import Wanted
-from beckn.consumer.legs import amount, leg_of, read_items
+from beckn.consumer.legs import amount, leg_of, peer_contract_id, read_items
 from beckn.consumer.orders import Order
 from beckn.packs.demand_flex import PAY_AS_CLEAR
 from core.job import MAX_POWER_KW, Instant
@@ -81,10 +81,38 @@ class WindowOut(BaseModel):
     carbon_g_per_kwh: float | None = Field(description="as the provider tells it")
 
 
+class RoomOut(BaseModel):
+    """Room at a site of ours for load that leaves a window."""
+
+    site_id: str
+    start: datetime
+    kw: float
+
+
+class AlertOut(BaseModel):
+    """An event of the grid that a provider announced, and our answer."""
+
+    event_id: str | None = Field(description="null: it could not be read, and was not answered")
+    event_type: str | None
+    severity: str | None
+    heard_at: datetime
+    action: str | None = Field(description="shift: it runs at our own sites instead; continue: it stays as bought")
+    reason: str
+    response_seconds: float | None = Field(description="from the alert to the decision")
+    outcome: str | None = Field(description="taken, or why the provider did not take it; null: no answer yet")
+    rooms: list[RoomOut] = Field(description="booked at our own sites for what shifts, unless it was not taken")
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> AlertOut:
+        """The wire form of an event as a leg keeps it."""
+        return cls.model_validate({name: told[name] for name in cls.model_fields})
+
+
 class LegOut(BaseModel):
     """The part of a purchase that one provider sells."""
 
-    contract_id: str
+    contract_id: str = Field(description="of ours: on the log, and on the pages of this server")
+    peer_contract_id: str = Field(description="by which messages name it, and the provider knows it")
     provider: str
     state: str = Field(description="of the contract: DRAFT, ACTIVE, CANCELLED or COMPLETE")
     step: str = Field(description="how far it is")
@@ -92,6 +120,7 @@ class LegOut(BaseModel):
     cost_gbp: float = Field(description="if all is delivered")
     dispute: dict[str, Any] | None = Field(description="both figures, where the settlement told is not ours")
     log_seq: int | None = Field(description="record of its confirmation in the decision log")
+    alerts: list[AlertOut] = Field(description="events of the grid that the provider announced")
     windows: list[WindowOut]
 
     @classmethod
@@ -100,6 +129,7 @@ class LegOut(BaseModel):
         items, leg = read_items(contract), leg_of(contract)
         return cls(
             contract_id=contract.contract_id,
+            peer_contract_id=peer_contract_id(contract),
             provider=contract.peer_id,
             state=contract.state.value,
             step=leg.step.value,
@@ -107,6 +137,7 @@ class LegOut(BaseModel):
             cost_gbp=float(amount(items)),
             dispute=contract.document.get("dispute"),
             log_seq=contract.log_seq,
+            alerts=[AlertOut.of(each) for each in contract.document.get("alerts", [])],
             windows=[
                 WindowOut(
                     site_id=item.site_id,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from beckn.dialect.catalogues import grid_parameters
-from beckn.dialect.words import COMPUTE, CORE, DEMAND, bag
+from beckn.dialect.words import ACTIONS, COMPUTE, CORE, DEMAND, bag
 from beckn.models import slot_id_of
 from beckn.packs.alert import read_action
 from beckn.packs.contracts import offer_id_of
@@ -31,7 +31,6 @@ _STATES: Mapping[ContractState, str] = {
     ContractState.CANCELLED: "CANCELLED",
     ContractState.COMPLETE: "COMPLETED",
 }
-_ACTIONS = {"shift": "workload_shift", "pause": "workload_pause", "continue": "continue_with_acknowledgement"}
 _KILO = Decimal(1000)
 _GRAM, _MICRO = Decimal("0.001"), Decimal("0.000001")
 Readings = Mapping[datetime, tuple[Decimal, Decimal | None]]
@@ -255,15 +254,16 @@ def _fulfillment(
     action = read_action(told.get("performance"), "$.message.contract.performance")
     if action is not None:
         attributes["beckn:flexibilityAction"] = {
-            "actionType": _ACTIONS[action.action],
+            "actionType": ACTIONS[action.action],
             "actionReason": action.reason,
             "responseToEvent": action.event_id,
-            "responseTime": f"PT{action.response_seconds}S",
             "loadReductionCommitment": {
                 "loadReduction": wire_number(min(action.freed_kw) / _KILO),
                 "reductionUnit": "MW",
             },
         }
+        if action.response_seconds is not None:
+            attributes["beckn:flexibilityAction"]["responseTime"] = f"PT{wire_number(action.response_seconds)}S"
     flows = told["contractAttributes"].get("revenueFlows")
     if flows is not None:
         seller = next(flow for flow in flows if flow["role"] == "seller")

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from beckn.catalogue import parse_resource_id, resource_id_of
 from beckn.dialect.catalogues import read_catalogs
-from beckn.dialect.words import inner_bag, is_2025, made_of, plain, read_context
+from beckn.dialect.figures import power, read_price
+from beckn.dialect.words import ACTIONS, inner_bag, is_2025, made_of, plain, read_context
 from beckn.models import parse_slot_id
-from beckn.packs.alert import Alert
+from beckn.packs.alert import Alert, Answered
 from beckn.packs.contracts import NOTHING, offer_id_of, parse_offer_id
 from beckn.packs.demand_flex import SERIES_CONTEXT
 from beckn.packs.grid import MOST_INTERVALS, Column, Grid, write_event
-from beckn.packs.reading import at, duration, inner, instant, mapping, number, text
+from beckn.packs.reading import at, duration, inner, instant, mapping, text
 from beckn.protocol.faults import Fault
 from core.slots import SLOT, format_utc, slot_floor
 from core.trade import Product
@@ -31,8 +32,8 @@ _ORDER = "$.message.order"
 _MOST_ITEMS = 500
 _LAST_YEAR = 9000
 _LONGEST_NAME = 255
+_LONGEST_EVENT = 120
 _ZERO = Decimal(0)
-_KW: Mapping[str, Decimal] = {"w": Decimal("0.001"), "kw": Decimal(1), "mw": Decimal(1000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,33 +258,6 @@ def _load(attributes: Mapping[str, Any], delivery: Mapping[str, Any], path: str)
     return None
 
 
-def power(figure: Any, unit: Any, path: str) -> Decimal:
-    """A power in kW."""
-    factor = _KW.get(unit.lower()) if isinstance(unit, str) else None
-    if factor is None:
-        raise Fault("SCH_INVALID_ENUM", f"power is in W, kW or MW, not in {str(unit)[:20]!r}", path)
-    found = number(figure, path) * factor
-    if found < 0:
-        raise Fault("SCH_INVALID_FORMAT", "the power is below 0", path)
-    return found
-
-
-def read_price(told: Any, path: str) -> Decimal | None:
-    """A price per kWh: ``{value: "0.102"}`` of a catalogue or ``{price: 0.102}`` of an order; None without one."""
-    if not isinstance(told, Mapping):
-        return None
-    figure = told.get("value", told.get("price"))
-    if figure is None:
-        return None
-    if told.get("currency", "GBP") != "GBP":
-        raise Fault("BIZ_PRICE_MISMATCH", "prices are in GBP here", at(path, "beckn:price"))
-    try:
-        value = Decimal(figure) if isinstance(figure, str) and len(figure) <= 30 else number(figure, path)
-        return number(value, path)
-    except InvalidOperation as error:
-        raise Fault("SCH_INVALID_FORMAT", "the price is no number", at(path, "beckn:price")) from error
-
-
 def _contract(order: Order, action: str) -> dict[str, Any]:
     """The contract of version 2."""
     told: dict[str, Any] = {"id": order.contract_id}
@@ -292,8 +266,9 @@ def _contract(order: Order, action: str) -> dict[str, Any]:
     commitments = [_commitment(lines) for lines in order.grouped()]
     if action not in {"status", "cancel"}:
         told["commitments"] = commitments or [dict(NOTHING)]
-    if action == "update" and (alert := _alert(order)) is not None:
-        told["performance"] = [{"id": alert.event_id, "performanceAttributes": alert.wire("")}]
+    event = (_alert(order) or _action(order)) if action == "update" else None
+    if event is not None:
+        told["performance"] = [{"id": event.event_id, "performanceAttributes": event.wire("")}]
     return told
 
 
@@ -364,6 +339,30 @@ def _alert(order: Order) -> Alert | None:
         raise Fault("SCH_REQUIRED_FIELD_MISSING", "an alert names an item, a timeWindow and a requestedReduction", path)
     event_id, kind, severity = (text(event, name, path) for name in ("eventId", "eventType", "severity"))
     return Alert(event_id, kind, severity, site_id, span[0], (kw,) * ((span[1] - span[0]) // SLOT))
+
+
+def _action(order: Order) -> Answered | None:
+    """What the buyer of an update does about an event, from the half-hour in which it says so; None without one."""
+    delivery = order.delivery
+    if delivery.get("flexibilityAction") is None:
+        return None
+    where = f"{_ORDER}['beckn:fulfillment']['beckn:deliveryAttributes']"
+    told, path = inner(delivery, "flexibilityAction", where), at(where, "flexibilityAction")
+    event = told.get("responseToEvent", inner_bag(order.told, "orderAttributes").get("responseToEvent"))
+    if not isinstance(event, str) or not 0 < len(event) <= _LONGEST_EVENT:
+        raise Fault("SCH_REQUIRED_FIELD_MISSING", "it names the event that it answers", at(path, "responseToEvent"))
+    action = next((ours for ours, theirs in ACTIONS.items() if theirs == told.get("actionType")), None)
+    if action is None:
+        raise Fault("SCH_INVALID_ENUM", f"it is one of {', '.join(ACTIONS.values())}", at(path, "actionType"))
+    less = inner_bag(told, "loadReductionCommitment")
+    kw = power(less.get("loadReduction", 0), less.get("reductionUnit", "MW"), at(path, "loadReductionCommitment"))
+    seconds = None
+    if less.get("responseTime") is not None:
+        lasts = duration(less, "responseTime", at(path, "loadReductionCommitment"))
+        seconds = Decimal(str(lasts.total_seconds()))
+    reason = told.get("actionReason")
+    starts = slot_floor(instant(told, "actionTimestamp", path))
+    return Answered(event, action, reason if isinstance(reason, str) else "", starts, (kw,), None, seconds, None)
 
 
 def _rating(told: Any, context: Mapping[str, Any]) -> dict[str, Any]:

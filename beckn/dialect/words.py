@@ -22,6 +22,12 @@ CORE, COMPUTE, DEMAND = (
 )
 OLD_NAMES: Mapping[str, str] = {"search": "discover", "rating": "rate"}
 """actions that have another name in version 2"""
+ACTIONS: Mapping[str, str] = {
+    "shift": "workload_shift",
+    "pause": "workload_pause",
+    "continue": "continue_with_acknowledgement",
+}
+"""what is done about an event of the grid"""
 _PREFIX = re.compile(r"(?:beckn|schema):")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LONGEST_ID = 255

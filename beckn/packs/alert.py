@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from beckn.packs.contracts import performance
 from beckn.packs.forms import ALERT, ActionForm, AlertForm, context_of, read_form
 from beckn.packs.grid import Column, Grid, read_grid, require_columns, wire_number, write_event
 from core.slots import SLOT
@@ -56,7 +57,7 @@ class Answered:
     """What is done about an alert.
 
     :param action: ``shift``, ``pause`` or ``continue``. :param freed_kw: for each half-hour from ``starts``.
-    :param carbon_kg: emitted more; negative: less.
+    :param carbon_kg: emitted more; negative: less. None where it is not known, as :param response_seconds:.
     """
 
     event_id: str
@@ -64,8 +65,8 @@ class Answered:
     reason: str
     starts: datetime
     freed_kw: tuple[Decimal, ...]
-    carbon_kg: Decimal
-    response_seconds: Decimal
+    carbon_kg: Decimal | None
+    response_seconds: Decimal | None
     tick_id: str | None
 
     def wire(self, base: str) -> dict[str, Any]:
@@ -77,11 +78,15 @@ class Answered:
             "eventId": self.event_id,
             "actionType": self.action,
             "reason": self.reason,
-            "carbonKg": wire_number(self.carbon_kg),
-            "responseSeconds": wire_number(self.response_seconds),
             **write_event(grid),
         }
+        figures = {"carbonKg": self.carbon_kg, "responseSeconds": self.response_seconds}
+        told |= {name: wire_number(figure) for name, figure in figures.items() if figure is not None}
         return told if self.tick_id is None else {**told, "tickId": self.tick_id}
+
+    def performed(self, code: str, commitment_ids: Sequence[str], base: str) -> dict[str, Any]:
+        """As a performance of a contract: ``code`` says how far it is."""
+        return performance(f"alert-{self.event_id}"[:500], code, self.action, commitment_ids, self.wire(base))
 
 
 def read_alert(performances: Sequence[Mapping[str, Any]] | None, path: str) -> Alert | None:
@@ -108,6 +113,9 @@ def read_action(performances: Sequence[Mapping[str, Any]] | None, path: str) -> 
             grid = read_grid(attributes, here, ("CAPACITY_OFFERED",))
             require_columns(grid, ("CAPACITY_OFFERED",), here)
             figures = tuple(figure or Decimal(0) for figure in grid.figures("CAPACITY_OFFERED"))
-            numbers = Decimal(str(form.carbon_kg)), Decimal(str(form.response_seconds))
-            return Answered(form.event_id, form.action_type, form.reason, grid.start, figures, *numbers, form.tick_id)
+            carbon, seconds = (
+                None if each is None else Decimal(str(each)) for each in (form.carbon_kg, form.response_seconds)
+            )
+            told = form.event_id, form.action_type, form.reason
+            return Answered(*told, grid.start, figures, carbon, seconds, form.tick_id)
     return None

@@ -214,8 +214,8 @@ class ActionForm(GridForm):
     event_id: Annotated[str, Field(min_length=1, max_length=120)]
     action_type: Literal["shift", "pause", "continue"]
     reason: Annotated[str, Field(max_length=2000)]
-    carbon_kg: float
-    response_seconds: Annotated[float, Field(ge=0)]
+    carbon_kg: float | None = None
+    response_seconds: Annotated[float, Field(ge=0)] | None = None
     tick_id: str | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ from beckn.packs.forms import CARBON, CarbonForm, CertificateForm, SiteForm, con
 from beckn.packs.grid import CARBON_COLUMNS, Grid, read_grid, require_columns, require_same, write_event
 from beckn.packs.reading import at
 from beckn.protocol.faults import Fault
+from core.slots import SLOT, format_utc
 
 TERMS = ("CAPACITY_AVAILABLE", "PRICE", "SHORTFALL_PENALTY")
 """the columns that settle: kW, and twice a currency per kWh; carbon is none of them"""
@@ -81,6 +82,21 @@ class Shown:
         if self.outturn is not None:
             told["carbonOutturn"] = self.outturn.wire(base)
         return told
+
+
+def part_of(attributes: Mapping[str, Any], terms: Grid, first: int, count: int) -> dict[str, Any]:
+    """The attributes of a resource with ``count`` of its half-hours from number ``first`` on, all else as it came.
+
+    :param terms: their grid, as it was read.
+    """
+    kept = slice(first, first + count)
+    told = dict(attributes)
+    if first > 0:
+        told["intervalPeriod"] = {**told["intervalPeriod"], "start": format_utc(terms.start + SLOT * first)}
+    told["intervals"] = [{**each, "id": number} for number, each in enumerate(told["intervals"][kept])]
+    told |= {name: told[name][kept] for name in ("priceKinds", "kinds") if name in told}
+    carbon = [name for name in ("carbon", "carbonOutturn") if told.get(name) is not None]
+    return told | {name: part_of(told[name], terms, first, count) for name in carbon}
 
 
 def read_shown(form: SiteForm, attributes: Any, path: str, notice: timedelta) -> Shown:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from agents.flexibility.alert import Action, CourseOfAction
 from beckn.packs.alert import Alert, Answered
 from beckn.packs.settlement import HOURS
 from beckn.protocol.faults import Fault
 from beckn.provider.items import ZERO, Item, Line
+from beckn.provider.one_step import answers, asked_in
 from core.slots import slots_between
 from core.trade import Product
 
@@ -85,6 +86,35 @@ class Alerts:
                 f"{(line.baseline_kw or ZERO) - line.kw} kW can leave besides",
             )
         return max(ZERO, planned - cap)
+
+
+def require_noticed(wire: Mapping[str, Any], items: Sequence[Item]) -> None:
+    """Return if an update that says what its buyer does about an event asks for nothing else.
+
+    :raises Fault: ``BIZ_INVALID_UPDATE_TARGET``: the load is not the buyer's; ``BIZ_UPDATE_INCONSISTENT``.
+    """
+    if any(item.product is not Product.COMPUTE_WINDOW for item in items):
+        raise Fault(
+            "BIZ_INVALID_UPDATE_TARGET",
+            "the load of a turn-down is the seller's: send what the grid needs, and the seller says what it does",
+        )
+    asked = asked_in(wire)
+    if asked is not None and not answers(items, asked):
+        raise Fault(
+            "BIZ_UPDATE_INCONSISTENT",
+            "what is done about an event changes nothing that was agreed: ask for less in an update of its own",
+        )
+
+
+def told_of(answered: Answered, by: str) -> dict[str, Any]:
+    """For the contract's document; ``by`` is the role that decided."""
+    return {
+        "by": by,
+        "event_id": answered.event_id,
+        "action": answered.action,
+        "reason": answered.reason,
+        "response_seconds": None if answered.response_seconds is None else str(answered.response_seconds),
+    }
 
 
 def _decided(course: CourseOfAction, brings: Decimal) -> tuple[Action, str]:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from beckn.correspondence import echo, reread
-from beckn.filters import select
-from beckn.packs.alert import Alert, Answered, read_alert
-from beckn.packs.contracts import performance
+from beckn.packs.alert import Alert, Answered, read_action, read_alert
 from beckn.protocol.actions import is_callback
 from beckn.protocol.faults import Fault
-from beckn.provider.changes import lessened, powers, require_range
+from beckn.provider.alerts import require_noticed, told_of
+from beckn.provider.changes import lessened, powers
 from beckn.provider.counter import Counter, Request
-from beckn.provider.files import Files
+from beckn.provider.enquiries import Effect, Enquiries
 from beckn.provider.holding import reductions_of
 from beckn.provider.items import Item, notice_deadline, read_items
 from beckn.provider.one_step import answers, asked_in, require_accepted
@@ -28,22 +26,20 @@ from core.errors import Conflict, Unavailable
 from core.trade import Contract, ContractState, Hold, Message, Side
 from store.trading import Work
 
-Effect = Callable[[Work], object]
 _RECORDED = frozenset({"confirm", "update", "cancel"})
 """requests whose steps are on the log before they are in force"""
 _UNDONE = {"confirmed": ContractState.DRAFT, "cancelled": ContractState.ACTIVE}
 """states of a contract in which that step is not in force"""
 
 
-class Provider(Files):
+class Provider(Enquiries):
     """Answers requests.
 
     :param on_owed: called after an answer was stored. :param on_traded: called after the plan has to be made anew.
     """
 
     def __init__(self, counter: Counter, on_owed: Callable[[], None], on_traded: Callable[[], None]) -> None:
-        super().__init__(counter)
-        self._on_owed = on_owed
+        super().__init__(counter, on_owed)
         self._on_traded = on_traded
         self._handlers: Mapping[str, Callable[[Request], None]] = {
             "discover": self._discover,
@@ -106,33 +102,6 @@ class Provider(Files):
                     self._settle_holds(work, contract.contract_id, seq)
                 found += 1
         return found
-
-    def _end(
-        self,
-        request: Request,
-        reply: Mapping[str, Any],
-        *,
-        fault: Fault | None = None,
-        contract: Contract | None = None,
-        about: Contract | None = None,
-        effects: Sequence[Effect] = (),
-    ) -> None:
-        """The step's one transaction: ``contract`` is what changed, ``about`` what it is about without a change."""
-        named = contract or about
-        answer = self._with.correspondence.answer(request.message, request.context, reply, fault, named)
-        contract_id = named.contract_id if named is not None else request.message.contract_id
-        with self._with.trading.work() as work:
-            if contract is not None:
-                work.save(contract)
-            for effect in effects:
-                effect(work)
-            work.send(answer, contract_id)
-            work.finish(request.message, None if fault is None else fault.code, contract_id)
-        self._on_owed()
-
-    def _discover(self, request: Request) -> None:
-        found = select(request.asked["intent"], self._with.catalogues())
-        self._end(request, {"catalogs": found})
 
     def _select(self, request: Request) -> None:
         wire = request.asked["contract"]
@@ -228,26 +197,19 @@ class Provider(Files):
         found = self._with.records.of_message(request.message, contract.contract_id)
         return found[0] if found is not None and found[1] == event else None
 
-    def _status(self, request: Request) -> None:
-        contract = self._require(request)
-        self._end(request, {"contract": contract.document["wire"]}, about=contract)
-
-    def _track(self, request: Request) -> None:
-        told = request.asked["tracking"]
-        contract_id = (told.get("contract") or {}).get("id")
-        contract = self._owned(request, contract_id) if contract_id is not None else self._require(request)
-        url = f"{self._with.correspondence.own.url}/status"
-        state = "ACTIVE" if contract.state is ContractState.ACTIVE else "INACTIVE"
-        self._end(request, {"tracking": {"url": url, "status": state}})
-
     def _update(self, request: Request) -> None:
         """Less than was confirmed, in some half-hours; with ``try`` only what would come of it."""
         contract = self._require(request)
         if contract.state is not ContractState.ACTIVE:
             raise Fault("BIZ_INVALID_STATE_TRANSITION", f"the contract is {contract.state.value}")
-        alert = read_alert(request.asked["contract"].get("performance"), "$.message.contract.performance")
+        performances = request.asked["contract"].get("performance")
+        alert = read_alert(performances, "$.message.contract.performance")
         if alert is not None:
             self._alerted(request, contract, alert)
+            return
+        action = read_action(performances, "$.message.contract.performance")
+        if action is not None:
+            self._noticed(request, contract, action)
             return
         before = read_items(contract)
         recorded = self._recorded(request, contract, "updated") is not None
@@ -269,14 +231,9 @@ class Provider(Files):
         """Do what can be done about an alert, and say how soon."""
         clock, before = self._with.clock, read_items(contract)
         found = self._with.alerts.respond(alert, before, request.message.at, clock.now())
-        told = performance(
-            f"alert-{alert.event_id}"[:500],
-            "EVENT_ANSWERED",
-            found.answered.action,
-            [item.commitment_id for item in before if item.site_id == alert.site_id],
-            found.answered.wire(self._with.correspondence.own.url),
-        )
-        answers = [*contract.document.get("alerts", ()), _alert_told(found.answered)]
+        ids = [item.commitment_id for item in before if item.site_id == alert.site_id]
+        told = found.answered.performed("EVENT_ANSWERED", ids, self._with.correspondence.own.url)
+        answers = [*contract.document.get("alerts", ()), told_of(found.answered, "seller")]
         changed = replace(contract, document={**contract.document, "alerts": answers})
         changed = self._written(changed, found.items)
         reply = {"contract": {**changed.document["wire"], "performance": [told]}}
@@ -291,6 +248,23 @@ class Provider(Files):
             self._with.records.event("alerted", changed, found.items, trace, detail=detail)
             self._end(request, reply, contract=changed, effects=[lambda work: work.put_reductions(rows)])
         self._on_traded()
+
+    def _noticed(self, request: Request, contract: Contract, action: Answered) -> None:
+        """Keep what the buyer of a window does about an event; it is its load, and what was agreed stays."""
+        items = read_items(contract)
+        require_noticed(request.asked["contract"], items)
+        ids, base = [item.commitment_id for item in items], self._with.correspondence.own.url
+        told = action.performed("EVENT_NOTICED", ids, base)
+        reply = {"contract": {**contract.document["wire"], "performance": [told]}}
+        if request.context.tried:
+            self._end(request, reply, about=contract)
+            return
+        if self._recorded(request, contract, "alerted") is None:
+            detail = f"the buyer's answer: {action.action}: {action.reason}"[:300]
+            self._with.records.event("alerted", contract, items, request.trace, detail=detail)
+        known = contract.document.get("alerts", ())
+        document = {**contract.document, "alerts": [*known, told_of(action, "buyer")]}
+        self._end(request, reply, contract=replace(contract, document=document))
 
     def _cancel(self, request: Request) -> None:
         contract = self._require(request)
@@ -314,23 +288,6 @@ class Provider(Files):
             effects: list[Effect] = [lambda work: work.release(ended.contract_id)]
             self._end(request, {"contract": ended.document["wire"]}, contract=ended, effects=effects)
         self._on_traded()
-
-    def _rate(self, request: Request) -> None:
-        ratings = request.asked["ratingInputs"]
-        for number, rating in enumerate(ratings):
-            path = f"$.message.ratingInputs[{number}]"
-            self._owned(request, str(rating["target"].get("id")), "BIZ_RATING_TARGET_NOT_FOUND", f"{path}.target.id")
-            require_range(rating["range"], f"{path}.range")
-        self._end(request, {"ratings": ratings})
-
-    def _support(self, request: Request) -> None:
-        email = self._with.terms.support_email
-        if email is None:
-            raise Fault("BIZ_SUPPORT_NOT_AVAILABLE", "nobody is named for support here")
-        channel = {"@context": "https://schema.org/docs/jsonldcontext.jsonld", "@type": "ContactPoint", "email": email}
-        order = request.asked["support"].get("orderId")
-        support = {"orderId": order, "channels": [channel]} if order is not None else {"channels": [channel]}
-        self._end(request, {"support": support})
 
     def _ordered(self, request: Request) -> Contract:
         """The contract to initialise or confirm; in the dialect of 2025 it may be one that was not selected before.
@@ -382,13 +339,3 @@ class Provider(Files):
                 "POL_NP_CAPACITY_EXCEEDED",
                 f"{held - 1} drafts of yours hold capacity; confirm or cancel one first, or wait until one lapses",
             )
-
-
-def _alert_told(answered: Answered) -> dict[str, Any]:
-    """For the contract's document."""
-    return {
-        "event_id": answered.event_id,
-        "action": answered.action,
-        "reason": answered.reason,
-        "response_seconds": str(answered.response_seconds),
-    }

@@ -99,6 +99,44 @@ def test_point_26_what_cannot_be_given_back_is_said(tmp_path: Path) -> None:
         assert active(ours, bought.purchase_id) == {A: 30.0}
 
 
+@pytest.mark.parametrize(("refusal", "bound"), [("POL_CANCELLATION_NOT_ALLOWED", True), ("BIZ_ORDER_NOT_FOUND", False)])
+@pytest.mark.parametrize("late", [False, True])
+def test_point_26_a_confirmation_without_an_answer_that_cannot_be_cancelled_counts_as_in_force(
+    tmp_path: Path, refusal: str, bound: bool, late: bool
+) -> None:
+    providers = three(mute={"confirm", "cancel"} if late else {"confirm"}, refuses={"cancel"}, refusal=refusal)
+    with consumers(tmp_path, *providers) as ours:
+        bought = ours.service.buy(order(A, B, C))
+        ours.settle()
+        ours.later(61)
+        ours.settle()
+        if late:
+            assert ours.service.purchase(bought.purchase_id).state == "confirmed", "C has made it good"
+            (row,) = ours.sent("cancel")
+            ours.callbacks.work(ours.callback(row, {"message": {}, "error": {"code": refusal, "message": "no"}}))
+        found = ours.service.purchase(bought.purchase_id)
+        assert found.state == "confirmed"
+        assert active(ours, bought.purchase_id) == {A: 30.0, C: 20.0} | ({B: 20.0} if bound else {})
+        assert (found.reason or "").count(f"still bound to {B}") == bound
+        ours.service.tick()
+        assert ours.service.purchase(bought.purchase_id) == found
+        assert found.confirmed_kwh == (70.0 if bound else 50.0)
+
+
+def test_point_26_a_held_leg_that_cannot_be_cancelled_binds_nobody(tmp_path: Path) -> None:
+    first, second, _ = three(refuses={"init"})
+    first.refuses = {"cancel"}
+    with consumers(tmp_path, first, second) as ours:
+        bought = ours.service.buy(order(A, B))
+        ours.settle()
+        found = ours.service.purchase(bought.purchase_id)
+        assert [row.peer_id for row in ours.sent("cancel")] == [A]
+        assert (found.state, found.confirmed_kwh) == ("failed", 0.0)
+        assert "still bound" not in (found.reason or "")
+        assert ours.records("confirmed") == []
+        assert {leg.state for leg in ours.legs(bought.purchase_id)} == {ContractState.CANCELLED}
+
+
 def test_point_26_a_buyer_may_keep_a_part(tmp_path: Path) -> None:
     with consumers(tmp_path, *three(refuses={"confirm"})[:2]) as ours:
         bought = ours.service.buy(order(A, B, partial=True))
@@ -252,12 +290,17 @@ def test_point_26_a_provider_may_give_the_contract_its_own_id(tmp_path: Path) ->
     with consumers(tmp_path, Provider(A, [windows(A, [60, 60], [0.1, 0.1])], own_id=own_id)) as ours:
         bought = ours.service.buy(order(A))
         ours.settle()
-        assert ours.service.purchase(bought.purchase_id).state == "confirmed"
+        found = ours.service.purchase(bought.purchase_id)
+        assert found.state == "confirmed"
         assert ours.body(ours.sent("confirm")[0])["message"]["contract"]["id"] == own_id
         leg = ours.legs(bought.purchase_id)[0]
+        assert [(each.contract_id, each.peer_contract_id) for each in found.legs] == [(leg.contract_id, own_id)]
         alert = {**leg.document["contract"], "contractAttributes": {**_attributes(leg), "gridEventAlert": {}}}
         ours.callbacks.work(ours.unasked(leg, "on_update", alert))
-        assert [contract.contract_id for contract, _ in ours.alerts] == [leg.contract_id]
+        (alert,) = ours.service.purchase(bought.purchase_id).legs[0].alerts
+        assert (alert.event_id, alert.action) == (None, None)
+        assert "without an eventId" in alert.reason
+        assert ours.sent("update") == []
 
 
 def _attributes(leg: Any) -> dict[str, Any]:

@@ -332,6 +332,66 @@ def test_point_28_an_alert_of_the_grid_is_answered_with_what_is_done(tmp_path: P
         assert refused.json()["error"]["code"] == "SCH_REQUIRED_FIELD_MISSING"
 
 
+def action_of_2025(**changes: Any) -> dict[str, Any]:
+    """What a buyer does about an event, as the dialect's example of a workload shift has it."""
+    action = {
+        "actionType": "workload_shift",
+        "actionReason": "grid_stress_response",
+        "actionTimestamp": format_utc(START + timedelta(seconds=30)),
+        "shiftDetails": {"shiftedLoad": 0.03, "shiftedLoadUnit": "MW", "targetLocation": "Manchester"},
+        "loadReductionCommitment": {"loadReduction": 0.03, "reductionUnit": "MW", "responseTime": "PT2M"},
+    }
+    told = {name: each for name, each in {**action, **changes}.items() if each is not None}
+    delivery = {"@context": COMPUTE, "@type": "beckn:ComputeEnergyFulfillment", "beckn:flexibilityAction": told}
+    words = {"@context": COMPUTE, "@type": "beckn:ComputeEnergyOrder", "beckn:updateType": "flexibility_response"}
+    attributes = {**words, "beckn:responseToEvent": "grid-event-1"}
+    order = {"beckn:id": "order-ce-cambridge-morning-001", "beckn:fulfillment": {"beckn:deliveryAttributes": delivery}}
+    return {"order": {**order, "beckn:orderAttributes": attributes}}
+
+
+@pytest.mark.parametrize(
+    ("action", "seconds"), [("workload_shift", 120), ("continue_with_acknowledgement", None), ("workload_pause", 120)]
+)
+def test_point_28_what_a_buyer_does_about_an_event_is_kept_and_confirmed(
+    tmp_path: Path, action: str, seconds: int | None
+):
+    with old_market(tmp_path) as (world, buyer):
+        catalogs = buyer.ask("discover", {}, "msg-d")["message"]["catalogs"]
+        assert "error" not in buyer.ask("confirm", order_of(offers_at(catalogs, "leeds", 8, 2), 0.04), "msg-c")
+        changes = {} if seconds else {"loadReductionCommitment": None}
+        told = buyer.ask("update", action_of_2025(actionType=action, **changes), "msg-u")
+        assert "error" not in told, told["error"]
+        order = told["message"]["order"]
+        found = order["beckn:fulfillment"]["beckn:deliveryAttributes"]["beckn:flexibilityAction"]
+        assert (found["actionType"], found["responseToEvent"]) == (action, "grid-event-1")
+        assert found["actionReason"] == "grid_stress_response"
+        assert found.get("responseTime") == ("PT120S" if seconds else None)
+        assert found["loadReductionCommitment"]["loadReduction"] == (0.03 if seconds else 0)
+        line = order["beckn:orderItems"][0]["beckn:orderItemAttributes"]
+        assert line["beckn:capacityParameters"]["reservedCapacity"] == 0.04, "what was agreed stays"
+        (known,) = world.bench.house.store.contracts.of_transaction(made_of(buyer.name, "txn-ce-1"))
+        (kept,) = known.document["alerts"]
+        assert (kept["by"], kept["event_id"]) == ("buyer", "grid-event-1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"actionType": "workload_stop"}, "SCH_INVALID_ENUM"),
+        ({"actionTimestamp": None}, "SCH_REQUIRED_FIELD_MISSING"),
+        ({"responseToEvent": ""}, "SCH_REQUIRED_FIELD_MISSING"),
+        ({"loadReductionCommitment": {"loadReduction": 1, "reductionUnit": "hp"}}, "SCH_INVALID_ENUM"),
+        ({"loadReductionCommitment": {"responseTime": "soon"}}, "SCH_INVALID_FORMAT"),
+    ],
+)
+def test_point_28_an_action_that_cannot_be_read_is_refused_by_its_field(changes: dict[str, Any], code: str):
+    context = {"bap_id": "b", "message_id": "m", "transaction_id": "t", "action": "update"}
+    with pytest.raises(Fault) as caught:
+        read({"context": context, "message": action_of_2025(**changes)})
+    assert caught.value.code == code
+    assert "flexibilityAction" in (caught.value.path or "")
+
+
 @pytest.mark.parametrize(
     ("ordered", "times", "code"),
     [

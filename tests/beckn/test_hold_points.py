@@ -169,6 +169,93 @@ def test_point_17_a_quote_that_was_held_is_honoured_whatever_the_plan(tmp_path: 
         assert _price(told["message"]["contract"]) == _price(contract)
 
 
+def _plan_while_priced(found: Market, *, before: bool = False, dearer_gbp: float = 0.0) -> list[str]:
+    """A new plan while the next turn-down is priced, after or ``before`` its own; the plans priced from now on."""
+    loop = found.bench.house.loop
+    whole, priced = loop.firm, list[str]()
+
+    def firm(wanted: Any) -> Any:
+        first = not priced
+        if first and before:
+            found.bench.tick()
+        cost = whole(wanted)
+        if first and not before:
+            found.bench.tick()
+        priced.append(cost.tick_id)
+        return replace(cost, cost_gbp=cost.cost_gbp + dearer_gbp)
+
+    loop.firm = firm  # type: ignore[method-assign]
+    return priced
+
+
+def _tick_id(found: Market) -> str:
+    tick = found.bench.house.loop.standing().tick
+    assert tick is not None
+    return tick.tick_id
+
+
+def _busiest(found: Market) -> tuple[str, int]:
+    """Site and slot in which the plan has the most load that may move."""
+    planned = _planned(found.bench.house.loop.standing())
+    return max((cell for cell in planned if cell[1] >= 2), key=lambda cell: planned[cell])
+
+
+@pytest.mark.parametrize("action", ["init", "confirm"])
+def test_point_17_a_turn_down_is_held_by_the_plan_that_came_while_it_was_priced(tmp_path: Path, action: str) -> None:
+    with market(tmp_path, beckn_notice_minutes=0) as found:
+        buyer = found.buyer()
+        site, slot = _busiest(found)
+        transaction_id, contract = buyer.quoted(slot, [5], product="turn-down", site=site)
+        quoted = _tick_id(found)
+        found.bench.tick()
+        second, priced = _tick_id(found), _plan_while_priced(found)
+        told = buyer.ask(action, {"contract": contract}, transaction_id)
+        assert code(told) is None, told
+        assert _price(told["message"]["contract"]) == _price(contract)
+        assert len(priced) == 2
+        assert priced[0] == second != priced[1], "it was priced anew by the plan that came meanwhile"
+        standing = found.bench.house.loop.standing()
+        (item,) = found.bench.house.contracts.get(contract["id"]).document["items"]
+        assert item["tick_id"] == priced[1] != quoted
+        (kept,) = found.bench.house.store.reductions.of_contract(contract["id"])
+        assert kept.state is (Hold.HELD if action == "init" else Hold.COMMITTED)
+        assert kept.baseline_kw == pytest.approx(standing.planned_kw[standing.site_ids.index(site), slot], abs=1e-3)
+        assert found.bench.tick().unserved == 0
+        assert _planned(found.bench.house.loop.standing()).get((site, slot), 0.0) <= kept.cap_kw + 1e-6
+
+
+@pytest.mark.parametrize("action", ["init", "confirm"])
+def test_point_17_a_turn_down_that_became_dearer_while_it_was_priced_is_refused(tmp_path: Path, action: str) -> None:
+    with market(tmp_path, beckn_notice_minutes=0) as found:
+        buyer = found.buyer()
+        site, slot = _busiest(found)
+        transaction_id, contract = buyer.quoted(slot, [5], product="turn-down", site=site)
+        found.bench.tick()
+        _plan_while_priced(found, dearer_gbp=1.0)
+        told = buyer.ask(action, {"contract": contract}, transaction_id)
+        assert code(told) == "BIZ_QUOTE_EXPIRED_OR_CHANGED"
+        assert found.bench.house.store.reductions.of_contract(contract["id"]) == []
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_point_17_a_turn_down_is_quoted_by_one_plan_and_the_quote_holds(tmp_path: Path, before: bool) -> None:
+    with market(tmp_path, beckn_notice_minutes=0) as found:
+        buyer = found.buyer()
+        site, slot = _busiest(found)
+        asked = {"contract": asking(*buyer.offered(site, "turn-down"), slot, [5])}
+        first, priced = _tick_id(found), _plan_while_priced(found, before=before)
+        selected = buyer.ask("select", asked)
+        assert code(selected) is None, selected
+        contract = selected["message"]["contract"]
+        (item,) = found.bench.house.contracts.get(contract["id"]).document["items"]
+        assert item["tick_id"] == priced[-1]
+        assert (len(priced), item["tick_id"] == first) == ((2, False) if before else (1, True))
+        told = buyer.ask("init", {"contract": contract}, selected["context"]["transactionId"])
+        assert code(told) is None, told
+        assert _price(told["message"]["contract"]) == _price(contract)
+        assert len(found.bench.house.store.reductions.of_contract(contract["id"])) == 1
+
+
 def test_point_17_what_was_quoted_cannot_be_changed_on_the_way_back(seller: Market, buyer: Buyer) -> None:
     transaction_id, contract = buyer.quoted(13, [5, 5])
     whole = contract["commitments"][0]

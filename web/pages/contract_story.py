@@ -16,7 +16,7 @@ from beckn.packs.grid import MOST_INTERVALS
 from beckn.packs.settlement import HOURS
 from core.slots import SLOT, require_aware
 from core.trade import Contract, Product
-from web.dues import Due, due, figure, objects, part, role
+from web.dues import Due, due, figure, objects, on_the_wire, part, role
 
 PRODUCTS: Mapping[Product, str] = {
     Product.COMPUTE_WINDOW: "Compute window",
@@ -83,6 +83,17 @@ class ContractStory:
     site_ids: tuple[str, ...]
     stage: str | None
     dispute: str | None
+
+    @property
+    def peer_contract_id(self) -> str | None:
+        """By which a contract that we asked for goes over the wire; None where it is ours, or not told."""
+        told = part(self.contract.document, "contract", "id")
+        return told if isinstance(told, str) and told != self.contract.contract_id else None
+
+    @property
+    def alerts(self) -> list[Mapping[str, Any]]:
+        """Events of the grid about it, with what was answered."""
+        return objects(self.contract.document.get("alerts"))
 
     @property
     def product(self) -> str:
@@ -209,7 +220,7 @@ class _Wired:
 def _wired(document: Mapping[str, Any]) -> dict[str, _Wired]:
     """What commitments tell, by site: the resource's figures, the offer's and what was promised."""
     found: dict[str, _Wired] = {}
-    for commitment in objects(part(document, "wire", "commitments")):
+    for commitment in objects(part(on_the_wire(document), "commitments")):
         resources = objects(commitment.get("resources"))
         resource = part(resources[0], "resourceAttributes") if resources else None
         site_id = part(resource, "siteId") or (resources[0].get("id") if resources else None)

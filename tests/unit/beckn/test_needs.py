@@ -20,6 +20,7 @@ from agents.standing import StandingPlan
 from beckn.consumer.answers import need_id_of
 from beckn.consumer.legs import leg_of, read_items
 from beckn.consumer.needs import Answer, Nearby, Passed, answer_need
+from beckn.packs.alert import read_action
 from beckn.packs.demand_flex import FIXED_PRICE, PAY_AS_CLEAR, Need, need_attributes, read_needs
 from beckn.packs.grid import Column, Grid, read_grid
 from core.errors import Conflict
@@ -422,6 +423,37 @@ def test_an_answer_without_a_reply_ends_and_its_load_lapses(tmp_path: Path) -> N
         leg = ours.store.contracts.get(found.contract.contract_id)
         assert leg.state is ContractState.CANCELLED
         assert held(ours, Hold.HELD) | held(ours, Hold.COMMITTED) == {}
+
+
+@pytest.mark.parametrize(("refusal", "kept"), [("POL_CANCELLATION_NOT_ALLOWED", True), ("BIZ_ORDER_NOT_FOUND", False)])
+def test_an_answer_that_its_buyer_refuses_to_cancel_stays_promised(tmp_path: Path, refusal: str, kept: bool) -> None:
+    utility = Utility(UTILITY, [need_catalog(*FIXED)], mute={"confirm"}, refuses={"cancel"}, refusal=refusal)
+    with world(tmp_path, utility, Planner(load())) as ours:
+        found = ours.service.answer(seen(ours))
+        ours.settle()
+        assert held(ours, Hold.HELD)
+        ours.later(61)
+        ours.settle()
+        leg = ours.store.contracts.get(found.contract.contract_id)
+        assert leg.state is (ContractState.ACTIVE if kept else ContractState.CANCELLED)
+        assert bool(held(ours, Hold.COMMITTED)) == kept
+        assert held(ours, Hold.HELD) == {}
+
+
+def test_an_event_about_what_was_promised_is_answered_and_nothing_moves(tmp_path: Path) -> None:
+    with world(tmp_path, Utility(UTILITY, [need_catalog(*FIXED)]), Planner(load())) as ours:
+        found = ours.service.answer(seen(ours))
+        ours.settle()
+        before, leg = held(ours, Hold.COMMITTED), ours.store.contracts.get(found.contract.contract_id)
+        alert = {"gridEventAlert": {"eventId": "event-9", "eventType": "peak", "severity": "high"}}
+        attributes = {**leg.document["contract"]["contractAttributes"], **alert}
+        wire = {**leg.document["contract"], "contractAttributes": attributes}
+        ours.callbacks.work(ours.unasked(leg, "on_update", wire))
+        (row,) = ours.sent("update")
+        told = read_action(ours.body(row)["message"]["contract"]["performance"], "$")
+        assert told is not None
+        assert (told.event_id, told.action) == ("event-9", "continue")
+        assert held(ours, Hold.COMMITTED) == before != {}
 
 
 def test_one_need_has_one_id() -> None:

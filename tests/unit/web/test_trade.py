@@ -256,11 +256,48 @@ def test_the_present_state_is_told_to_who_cannot_see_the_drawing(client: FlaskCl
         assert re.search(r"The contract (is|was) ", html)
 
 
+def test_a_contract_that_we_asked_for_shows_the_id_that_its_provider_gave_it(client: FlaskClient, kept: Books) -> None:
+    theirs = "7d8b1c0e-0000-4000-8000-000000000007"
+    asked = contract(1, ContractState.ACTIVE, side=Side.CONSUMER, document={"contract": {"id": theirs}})
+    kept.sign(asked, contract(2, ContractState.ACTIVE))
+    text = words(page(client, f"/trade/contracts/{asked.contract_id}"))
+    assert f"Contract {asked.contract_id} At the peer {theirs} , its id in every message" in text
+    assert "At the peer" not in page(client, f"/trade/contracts/{contract(2, ContractState.ACTIVE).contract_id}")
+
+
+def test_events_of_the_grid_are_shown_with_what_was_answered(client: FlaskClient, kept: Books) -> None:
+    heard = {"heard_at": "2025-11-20T10:00:00Z", "rooms": [], "outcome": None, "response_seconds": None}
+    room = {"site_id": "london", "start": "2025-11-20T12:00:00Z", "kw": "20", "price": "0.05"}
+    shifted = {"event_id": "event-7", "event_type": "CARBON_SPIKE", "severity": "high", "action": "shift"}
+    alerts = [
+        {
+            **heard,
+            **shifted,
+            "reason": "it runs at london",
+            "response_seconds": "7.0",
+            "message_id": "m",
+            "rooms": [room],
+        },
+        {**heard, "event_id": None, "action": None, "reason": "it cannot be read", "message_id": None},
+    ]
+    theirs = {"by": "buyer", "event_id": "e", "action": "continue", "reason": "no room", "response_seconds": "3"}
+    bought = contract(1, ContractState.ACTIVE, side=Side.CONSUMER, document={"alerts": alerts})
+    kept.sign(bought, contract(2, ContractState.ACTIVE, document={"alerts": [theirs]}))
+    text = words(page(client, f"/trade/contracts/{bought.contract_id}"))
+    assert "event-7 CARBON_SPIKE, high the load shifts 20 kW at London, 2025-11-20T12:00:00Z" in text
+    assert "7.0 s sent; the provider has not answered it yet" in text
+    assert "not told nothing It cannot be read. – none was sent" in text
+    text = words(page(client, f"/trade/contracts/{contract(2, ContractState.ACTIVE).contract_id}"))
+    assert "e it goes on as agreed, by the buyer No room. 3 s told to the seller" in text
+
+
 def test_who_buys_is_read_from_the_roles_whoever_asked() -> None:
     asked = contract(1, ContractState.ACTIVE, side=Side.CONSUMER)
     assert role(asked) == "seller"
     assert role(replace(asked, document={})) == "buyer"
     assert role(replace(asked, side=Side.PROVIDER, document={})) == "seller"
+    answered = wire(ContractState.ACTIVE, 4.5, buyer=PEER, seller="us")
+    assert role(replace(asked, document={"contract": answered})) == "seller", "of a need that we answered"
     bought = wire(ContractState.ACTIVE, 4.5, buyer="us", seller=PEER)
     assert due(replace(asked, document={"wire": bought})).amount == Decimal("-4.5")
 
