@@ -1,6 +1,7 @@
 """Where what is accepted becomes durable: on the log first, then in the store.
 
-Each of both costs a sync of the disk. What several threads bring while one is under way shares the next.
+Each of both costs a sync of the disk. What several threads bring while one is under way shares the next; while some are
+stored, the next are recorded.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from store.messages import MessageRepository
 
 @dataclass(slots=True)
 class _Arrived:
-    """A message with its record; ``done`` once it was looked at, ``number`` where it was stored."""
+    """A message; ``done`` once it was looked at, ``number`` where it was stored."""
 
-    entry: Entry
     message: Message
     repeatable: bool
     done: bool = False
@@ -41,7 +41,8 @@ class Intake:
         :param repeatable: as :meth:`MessageRepository.add` has it.
         :raises Conflict: it is here already. :raises Unavailable: the log or the store takes nothing.
         """
-        arrived = _Arrived(entry, message, repeatable)
+        self._log.append_all([entry])
+        arrived = _Arrived(message, repeatable)
         self._group.do(arrived)
         if not arrived.done:
             raise Unavailable("the messages that came together could not be kept", remedy="Send it again.")
@@ -50,7 +51,6 @@ class Intake:
         return arrived.number
 
     def _keep(self, every: list[_Arrived]) -> None:
-        self._log.append_all([arrived.entry for arrived in every])
         try:
             numbers = self._messages.add_all([(arrived.message, arrived.repeatable) for arrived in every])
         except Conflict:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ _AGAIN_S = 1.0
 """real seconds until the store is tried again"""
 _AHEAD = 2
 """deliveries taken from the store for each that can be tried at once"""
+_GATHER_S = 0.02
+"""real seconds between two transactions of the clerk, so that each has more to write down"""
 _LOOKS = 8
 """at what is due; each passes over the peers of which there is enough"""
 
@@ -209,7 +212,10 @@ class Deliverer:
         while not last:
             last = self._stopping and not any(thread.is_alive() for thread in self._workers)
             try:
-                wait_s = 0.0 if self._turn() else self._patience_s()
+                if self._turn():
+                    time.sleep(0.0 if last else _GATHER_S)
+                    continue
+                wait_s = self._patience_s()
             except StoreUnavailable as error:
                 logger.error("nothing is delivered: {}", error.diagnostics())
                 wait_s = _AGAIN_S
@@ -217,7 +223,7 @@ class Deliverer:
                 logger.exception("the outbox stumbled")
                 wait_s = _AGAIN_S
             with self._lock:
-                if wait_s and not last and not self._told:
+                if not last and not self._told:
                     self._news.wait(wait_s)
                 self._told = False
 

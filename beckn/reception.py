@@ -41,7 +41,7 @@ from core.trade import Direction, Message
 from store.contracts import ContractRepository
 from store.messages import MessageRepository
 
-_LOCKS = 64
+_LOCKS = 1024
 """how many messages may be recorded side by side; two with one id never are"""
 
 

@@ -15,6 +15,8 @@ from core.clock import Clock
 from core.settings import Settings
 
 THREADS = 64
+COLLECTED_AFTER = 10_000, 10, 100
+"""objects made before the youngest are looked at, and so many times before the next older ones are"""
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no types
@@ -44,9 +46,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no ty
 
     def load(self) -> Flask:
         app, self._house = self._build()
-        # What is built here stays to the end. The collector, which stops every thread, need not look at it again.
+        # A full pass of the collector stops every thread. What is built here stays to the end: it need not look at that
+        # again, nor so often at what lasted, since hardly anything that lasts here is let go in cycles.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECTED_AFTER)
         self._house.loop.start()
         if self._house.trade is not None:
             self._house.trade.start()

@@ -58,12 +58,12 @@ class BookingRepository:
 
     def active(self, start: datetime, end: datetime) -> list[Booking]:
         """Reserved and confirmed bookings that overlap ``[start, end)``, by start and id."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return _active(connection, start, end)
 
     def get(self, booking_id: str) -> Booking:
         """One booking; :class:`NotFound`."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return _booking(_row(connection, booking_id))
 
     def _change(self, booking_id: str, **values: Any) -> Booking:

@@ -29,17 +29,17 @@ class ContractRepository:
 
     def get(self, contract_id: str) -> Contract:
         """One contract; :class:`NotFound`."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return get(connection, contract_id)
 
     def find(self, contract_id: str) -> Contract | None:
         """One contract, where there is one."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return find(connection, contract_id)
 
     def of_transaction(self, transaction_id: str) -> list[Contract]:
         """Those of one transaction, the oldest first."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return of_transaction(connection, transaction_id)
 
     def in_states(self, states: Collection[ContractState]) -> list[Contract]:
@@ -51,7 +51,7 @@ class ContractRepository:
         query = sa.select(contracts).order_by(contracts.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(contracts.c.number < before)
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return [(row.number, _contract(row)) for row in connection.execute(query)]
 
     def listed(
@@ -63,7 +63,7 @@ class ContractRepository:
             query = query.where(contracts.c.side == side.value)
         if state is not None:
             query = query.where(contracts.c.state == state.value)
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return [_contract(row) for row in connection.execute(query)]
 
     def changed(self, since: datetime | None) -> list[Contract]:
@@ -73,12 +73,12 @@ class ContractRepository:
     def counts(self) -> dict[tuple[str, str], int]:
         """How many there are, by side and state."""
         columns = (contracts.c.side, contracts.c.state)
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             rows = connection.execute(sa.select(*columns, sa.func.count()).group_by(*columns))
             return {(side, state): count for side, state, count in rows}
 
     def _all(self, condition: sa.ColumnElement[bool]) -> list[Contract]:
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             rows = connection.execute(sa.select(contracts).where(condition).order_by(contracts.c.number))
             return [_contract(row) for row in rows]
 

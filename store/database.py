@@ -41,9 +41,12 @@ class Database:
         self._writers = Writers(self.engine) if self.is_sqlite else None
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection for reading; :class:`StoreUnavailable` when the database cannot be reached."""
-        with _reachable(), self.engine.connect() as connection:
+    def reading(self, *, snapshot: bool = True) -> Iterator[Connection]:
+        """A connection for reading; :class:`StoreUnavailable` when the database cannot be reached.
+
+        :param snapshot: all statements see the same; one alone needs none, and SQLite then begins no transaction.
+        """
+        with _reachable(), self.engine.connect().execution_options(begins=snapshot) as connection:
             yield connection
 
     @contextmanager
@@ -164,5 +167,6 @@ def _configure(connection: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     """Writers take the write lock at once; readers never take it."""
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("begins", True):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")

@@ -24,13 +24,13 @@ class Documents(Generic[Model]):
 
     def all(self) -> list[Model]:
         """Every document, in order of adding."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             rows = connection.execute(sa.select(self._table.c.document).order_by(self._table.c.position))
             return [self._model.model_validate(row.document) for row in rows]
 
     def get(self, key: str) -> Model:
         """One document; :class:`NotFound`."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             found = connection.execute(sa.select(self._table.c.document).where(self._table.c[self._key] == key)).first()
         if found is None:
             raise NotFound(f"there is no {self._table.name} {key!r}")

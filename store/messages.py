@@ -51,13 +51,13 @@ class MessageRepository:
 
     def known(self, message: Message, *, repeatable: bool) -> bool:
         """Whether it is here already."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return connection.execute(_KNOWN, {"of": _once(message, repeatable=repeatable)}).first() is not None
 
     def received(self, action: str, message_id: str, peer_id: str, *, any_action: bool) -> bool:
         """Whether a message with this id came from a peer, of the same action or of any request."""
         asked = {"of": message_id, "by": peer_id} | ({} if any_action else {"action": action})
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return connection.execute(_REQUESTED if any_action else _CAME, asked).first() is not None
 
     def accepted(self, after: int = 0, limit: int = 1000) -> list[Message]:
@@ -102,7 +102,7 @@ class MessageRepository:
     def _all(
         self, condition: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int | None = None
     ) -> list[Message]:
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             rows = connection.execute(sa.select(messages).where(condition).order_by(order).limit(limit))
             return [_message(row) for row in rows]
 

@@ -116,13 +116,13 @@ class OutboxRepository:
         for column, passed in ((outbox.c.stream, streams), (outbox.c.peer_id, peers)):
             if passed:
                 query = query.where(column.not_in(passed))
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return [_delivery(row) for row in connection.execute(query)]
 
     def next_due(self, after: datetime) -> datetime | None:
         """The first instant after ``after`` at which something comes due."""
         query = sa.select(outbox.c.next_at).where(_PENDING, outbox.c.next_at > after)
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return connection.execute(query.order_by(outbox.c.next_at).limit(1)).scalar()
 
     def settle(self, outcomes: Sequence[Outcome], begun: Collection[int], now: datetime) -> None:
@@ -179,7 +179,7 @@ class OutboxRepository:
 
     def get(self, number: int) -> Delivery:
         """One delivery; :class:`NotFound`."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             row = connection.execute(sa.select(outbox).where(outbox.c.number == number)).first()
         if row is None:
             raise NotFound(f"nothing with number {number} was ever owed")
@@ -190,7 +190,7 @@ class OutboxRepository:
         query = sa.select(outbox).where(outbox.c.state == state.value).order_by(outbox.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(outbox.c.number < before)
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return [_delivery(row) for row in connection.execute(query)]
 
     def owed(self) -> Owed:

@@ -31,14 +31,14 @@ class ReductionRepository:
             .where(columns.state.in_(ACTIVE), columns.starts >= start, columns.starts < end)
             .order_by(columns.starts, columns.site_id, columns.contract_id)
         )
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return [_reduction(row) for row in connection.execute(query)]
 
     def of_contract(self, contract_id: str) -> list[Reduction]:
         """Those of one contract, by start and site."""
         columns = reductions.c
         query = sa.select(reductions).where(columns.contract_id == contract_id)
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=False) as connection:
             return [_reduction(row) for row in connection.execute(query.order_by(columns.starts, columns.site_id))]
 
 

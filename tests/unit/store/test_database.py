@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from core.errors import InputError, StoreUnavailable
 from store.database import Database
@@ -127,3 +127,15 @@ def test_kill_9_loses_no_job_that_was_accepted(database: Database, database_url:
         accepted += child.stdout.read().split("\n")[:-1]
     jobs = JobRepository(database)
     assert [jobs.get(job_id).job_id for job_id in accepted] == accepted
+
+
+def test_one_statement_alone_begins_no_transaction_and_several_see_the_same(tmp_path: Path) -> None:
+    database, said = Database(f"sqlite:///{tmp_path / 'x.db'}"), list[str]()
+    event.listen(database.engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    with database.reading(snapshot=False) as connection:
+        connection.execute(text("SELECT 1"))
+    assert said == ["SELECT 1"]
+    with database.reading() as connection:
+        connection.execute(text("SELECT 1"))
+    assert said == ["SELECT 1", "BEGIN", "SELECT 1"]
+    database.close()
