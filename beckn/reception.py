@@ -124,7 +124,8 @@ class Reception:
         try:
             found = read_body(raw)
             if action not in (TRANSACTIONS if old else ACTIONS):
-                raise Fault("NET_NOT_IMPLEMENTED", f"there is no action {action[:60]!r}")
+                instead = "; callbacks are taken as version 2.0.0" if old and is_callback(action) else ""
+                raise Fault("NET_NOT_IMPLEMENTED", f"there is no action {action[:60]!r}{instead}")
             if old:
                 found = read_envelope(found)
             return self._taken(arrival, found)

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 from loguru import logger
 
 from beckn.consumer.alerts import GridAlerts, announces
-from beckn.consumer.legs import Step, Tools, keep, leg_of, peer_contract_id, with_leg
+from beckn.consumer.legs import Step, Tools, keep, leg_of, peer_contract_id, read_items, with_leg
 from beckn.consumer.lots import provider_of
 from beckn.consumer.procurement import Procurement
-from beckn.consumer.records import record
+from beckn.consumer.records import record, settled_bodies
 from beckn.consumer.settling import Checked, agreed_total, check, told_total
 from beckn.protocol.actions import ON_PUBLISH, request_of
 from beckn.protocol.body import read_body
@@ -295,7 +295,8 @@ class Callbacks:
         complete = with_leg(
             changed(leg, state=ContractState.COMPLETE),
             leg_of(leg),
-            settled={"told": told, "ours": ours},
+            stage="settled",
+            settled=[body.model_dump() for body in settled_bodies(read_items(leg), found.ours.rows)],
             dispute=dispute,
         )
         keep(work, self._tools, complete, Step.ENDED)

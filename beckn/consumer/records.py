@@ -54,7 +54,7 @@ def record(
         total=dec(total, 2),
         detail=None if detail is None else detail[:300],
         intervals=[_interval(item, line) for item in items for line in item.lines if line.kw > 0],
-        settled=_settled(items, rows),
+        settled=settled_bodies(items, rows),
         document_sha256=hashlib.sha256(write_body(wire_of(contract))).hexdigest(),
     )
     trace = Trace(contract.transaction_id, cast("str | None", contract.document["leg"]["message_id"]))
@@ -84,7 +84,8 @@ def _interval(item: Item, line: Line) -> IntervalBody:
     )
 
 
-def _settled(items: Sequence[Item], rows: Sequence[Row]) -> list[SettledBody]:
+def settled_bodies(items: Sequence[Item], rows: Sequence[Row]) -> list[SettledBody]:
+    """The half-hours in which something was promised, settled; ``rows`` are in the order of the items' lines."""
     if not rows:
         return []
     cells = [(item, line) for item in items for line in item.lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from beckn.packs.performance import Measured
 from beckn.packs.settlement import intervals_of, settle
 from core.trade import ContractState
 from tests.consumers import FIRST, Consumers, Provider, consumers, order, windows
+from web.dues import Basis, Due
+from web.pages.contract_story import story_of
 
 A, B, C = "a.example.org", "b.example.org", "c.example.org"
 
@@ -364,6 +367,9 @@ def test_point_21_pages_are_joined_and_the_settlement_reckoned_again(tmp_path: P
         (record,) = ours.records("settled")
         # 25 and 25 kWh at 0.1, of the first 5 kWh short at 0.5: 2.00 + 2.50 - 2.50
         assert record.body["total"] == "2.00"
+        story = story_of(done)
+        assert story.due == Due(Decimal("-2.00"), "GBP", Basis.SETTLED, Decimal("-2.00"))
+        assert (story.stage, story.settled, story.sums.net) == ("settled", True, Decimal("2.00"))
 
 
 def test_point_21_a_penny_too_much_is_a_dispute_with_both_figures(tmp_path: Path) -> None:
@@ -373,6 +379,7 @@ def test_point_21_a_penny_too_much_is_a_dispute_with_both_figures(tmp_path: Path
             ours.callbacks.work(ours.unasked(leg, "on_status", wire))
         done = ours.legs(leg.transaction_id)[0]
         assert (done.document["dispute"]["told"], done.document["dispute"]["ours"]) == ("2.01", "2.00")
+        assert story_of(done).dispute == "the figures differ: 2.01 is told, 2.00 is reckoned"
         (record,) = ours.records("settled")
         assert "2.01" in record.body["detail"]
         assert "2.00" in record.body["detail"]

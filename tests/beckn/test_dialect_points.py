@@ -442,7 +442,9 @@ def test_point_28_signatures_are_over_raw_bytes_and_a_repetition_is_refused(tmp_
         elsewhere = buyer.body("discover", {}, "msg-4", "txn-1")
         elsewhere["context"]["bap_uri"] = "http://127.0.0.1:9/beckn"
         assert buyer.post("discover", elsewhere).json()["error"]["code"].startswith("CTX_")
-        assert buyer.post("on_confirm", elsewhere).json()["error"]["code"] == "NET_NOT_IMPLEMENTED"
+        error = buyer.post("on_confirm", elsewhere).json()["error"]
+        assert error["code"] == "NET_NOT_IMPLEMENTED"
+        assert error["message"].endswith("callbacks are taken as version 2.0.0")
         modern: Buyer = world.buyer()
         found = modern.context("discover")
         raw = json.dumps({"context": found, "message": {"intent": {}}}).encode()

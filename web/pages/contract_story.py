@@ -288,6 +288,9 @@ def _list(value: Any) -> list[Any]:
 
 def _dispute(told: Any) -> str | None:
     """What is in dispute, in words."""
+    if isinstance(told, Mapping) and isinstance(told.get("why"), str):
+        figures = f": {told['told']} is told, {told['ours']} is reckoned" if told.get("ours") else ""
+        return f"{told['why']}{figures}"
     if isinstance(told, Mapping):
         told = next((told[name] for name in ("reason", "message", "detail") if isinstance(told.get(name), str)), told)
     return None if told is None else str(told)
