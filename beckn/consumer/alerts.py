@@ -132,8 +132,10 @@ class GridAlerts:
             alert = announced(wire, read_items(leg))
         except Fault as fault:
             logger.warning("a grid event of {} cannot be read: {} {}", leg.peer_id, fault.code, fault)
-            reason = f"it cannot be read, so it is not answered: {fault}"
-            return self._kept(work, leg, _entry(message, reason=reason[:300]))
+            reason = f"it cannot be read, so it is not answered: {fault}"[:300]
+            if any(each["event_id"] is None and each["reason"] == reason for each in known):
+                return leg
+            return self._kept(work, leg, _entry(message, reason=reason))
         if alert is None or any(each["event_id"] == alert.event_id for each in known):
             return leg
         course = self._course(leg, alert, message.at)

@@ -192,6 +192,15 @@ def test_point_24_an_answer_that_is_not_taken_gives_its_room_back(tmp_path: Path
         assert ours.legs(leg.transaction_id)[0].state == "ACTIVE"
 
 
+def test_point_24_an_event_that_cannot_be_read_is_kept_once_however_often_it_is_told(tmp_path: Path) -> None:
+    with bought(tmp_path, Plan(90, 90)) as (ours, leg):
+        odd = {**leg.document["contract"]["contractAttributes"], "gridEventAlert": {"severity": "high"}}
+        wire = {**leg.document["contract"], "contractAttributes": odd}
+        for _ in range(3):
+            ours.callbacks.work(ours.unasked(leg, "on_status", wire))
+        assert "cannot be read" in told(ours, leg).reason
+
+
 def test_point_24_what_one_event_has_shifted_is_not_there_for_the_next(tmp_path: Path) -> None:
     with bought(tmp_path, Plan(200, 200)) as (ours, leg):
         ours.callbacks.work(alerted(ours, leg))
