@@ -82,6 +82,12 @@ def hold(connection: Connection, held: Sequence[Booking]) -> None:
         connection.execute(sa.insert(bookings), [_columns(booking) for booking in held])
 
 
+def release(connection: Connection, booking_ids: Sequence[str]) -> None:
+    """Give back what is still held of these."""
+    held = sa.and_(bookings.c.booking_id.in_(booking_ids), bookings.c.state.in_(ACTIVE))
+    connection.execute(sa.update(bookings).where(held).values(state="released"))
+
+
 def change_of_contract(connection: Connection, contract_id: str, state: str, log_seq: int | None = None) -> None:
     """Confirm or release what a contract holds."""
     values: dict[str, Any] = {"state": state} | ({} if log_seq is None else {"log_seq": log_seq})

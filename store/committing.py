@@ -30,7 +30,7 @@ class _Shared:
         self.urgent = False
         self._until = time.monotonic() + LONGEST_S
         self._ended = threading.Event()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     @property
     def full(self) -> bool:
@@ -42,17 +42,20 @@ class _Shared:
         """Whether it was committed or given up."""
         return self._ended.is_set()
 
-    def end(self, error: Exception | None = None) -> None:
+    def end(self, error: BaseException | None = None) -> None:
         """Commit, or give up for ``error``; everybody in it learns of it, and nothing of it stays on the connection."""
         try:
             with self.connection:
                 try:
                     if error is None:
                         self.connection.commit()
-                except Exception as failed:  # noqa: BLE001,RUF100  raised by `wait`, in every step alike
+                except BaseException as failed:  # noqa: BLE001,RUF100  raised by `wait`, in every step alike
                     error = failed
-                if error is not None:
-                    self.connection.invalidate(error)
+                    if not isinstance(failed, Exception):
+                        raise
+                finally:
+                    if error is not None:
+                        self.connection.invalidate(error)
         finally:
             self._error = error
             self._ended.set()
@@ -81,9 +84,8 @@ class Writers:
         """
         failed: BaseException | None = None
         with self._queue.turn(urgent=urgent):
-            shared = self._open or self._begun()
+            shared = self._open = self._begun() if self._open is None or self._open.ended else self._open
             shared.urgent |= urgent
-            self._open = shared
             try:
                 savepoint = shared.connection.begin_nested()
                 try:
@@ -93,10 +95,12 @@ class Writers:
                     savepoint.rollback()
                 else:
                     savepoint.commit()
-            except Exception as error:  # noqa: BLE001,RUF100  the transaction is broken, for all who are in it
-                shared.end(failed if isinstance(failed, Exception) else error)
-            if not self._goes_on(shared):
-                self._open = None
+            except BaseException as error:  # noqa: BLE001,RUF100  the transaction is broken, for all who are in it
+                shared.end(failed or error)
+                if not isinstance(error, Exception):
+                    raise
+            if not (shared.ended or self._goes_on(shared)):
+                shared.end()
         shared.wait()
         if failed is not None:
             raise failed
@@ -111,7 +115,5 @@ class Writers:
         return _Shared(connection)
 
     def _goes_on(self, shared: _Shared) -> bool:
-        """Whether the next step joins the transaction; it is committed where not."""
-        if not shared.ended and (shared.full or not self._queue.waits(urgent=shared.urgent)):
-            shared.end()
-        return not shared.ended
+        """Whether the next step joins the transaction, instead of its commit."""
+        return not shared.full and self._queue.waits(urgent=shared.urgent)

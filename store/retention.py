@@ -41,7 +41,8 @@ class Removed:
 
 
 class Retention:
-    """Removes what is old; never a dead letter, what is pending, or a message of a contract that may still change.
+    """Removes what is old; never a dead letter, what is pending, or a message of a contract that may still change
+    or is in dispute.
 
     While a message is here its id is refused when it comes again. So ``before`` must lie further back than a request
     may hold after it came: :data:`beckn.protocol.context.MOST_TTL` and the few seconds by which clocks may differ.
@@ -90,7 +91,8 @@ def _remove_drafts(connection: Connection, before: datetime, limit: int) -> int:
 
 def _old_messages(connection: Connection, before: datetime, limit: int) -> Sequence[int]:
     """Numbers of messages that nothing needs any more."""
-    lasting = sa.or_(contracts.c.state.not_in(_TERMINAL), contracts.c.updated_at >= before)
+    disputed = contracts.c.document["dispute"].as_string().is_not(None)
+    lasting = sa.or_(contracts.c.state.not_in(_TERMINAL), contracts.c.updated_at >= before, disputed)
     of_contract = sa.select(contracts.c.number).where(contracts.c.contract_id == messages.c.contract_id, lasting)
     of_transaction = sa.select(contracts.c.number).where(
         contracts.c.transaction_id == messages.c.transaction_id, lasting

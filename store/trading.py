@@ -49,6 +49,10 @@ class Work:
         """Confirm or release the bookings of a contract."""
         bookings.change_of_contract(self._connection, contract_id, state, log_seq)
 
+    def release_bookings(self, booking_ids: Sequence[str]) -> None:
+        """Give back some of what a contract holds."""
+        bookings.release(self._connection, booking_ids)
+
     def hold_reductions(self, held: Sequence[Reduction]) -> None:
         """Keep load movable for a contract, as :meth:`hold_bookings`."""
         reductions.add(self._connection, held)

@@ -91,7 +91,7 @@ def on_the_wire(document: Mapping[str, Any]) -> Any:
 def role(contract: Contract) -> str:
     """``seller`` or ``buyer``: our part by the contract's roles, or else whoever was asked sells."""
     for each in objects(part(on_the_wire(contract.document), "contractAttributes", "roles")):
-        if each.get("participantId") == contract.peer_id and each.get("role") in {"seller", "buyer"}:
+        if each.get("participantId") == contract.peer_id and each.get("role") in ("seller", "buyer"):
             return "buyer" if each["role"] == "seller" else "seller"
     return "seller" if contract.side is Side.PROVIDER else "buyer"
 

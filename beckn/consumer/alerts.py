@@ -2,7 +2,8 @@
 
 No plan of ours counts what is bought elsewhere, so nothing of ours can pause for it. What our own plan can do is take
 the load in: where it leaves room in the same half-hours, at no more than the contract's price for them, the answer is
-to shift, and that room is booked. Otherwise the load stays, and the answer says why. An event is answered once.
+to shift, and that room is booked. Otherwise the load stays, and the answer says why. An event is answered once, and
+load that one event has shifted is not there for the next.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -35,6 +37,8 @@ from store.trading import Work
 
 OLD_NAME = "gridEventAlert"
 """the event as the dialect of 2025 tells it, wherever it stands; it has no half-hours"""
+TAKEN = "taken"
+"""outcome of an answer that the provider took"""
 _MILLI = Decimal("0.001")
 
 
@@ -128,8 +132,10 @@ class GridAlerts:
             alert = announced(wire, read_items(leg))
         except Fault as fault:
             logger.warning("a grid event of {} cannot be read: {} {}", leg.peer_id, fault.code, fault)
-            reason = f"it cannot be read, so it is not answered: {fault}"
-            return self._kept(work, leg, _entry(message, reason=reason[:300]))
+            reason = f"it cannot be read, so it is not answered: {fault}"[:300]
+            if any(each["event_id"] is None and each["reason"] == reason for each in known):
+                return leg
+            return self._kept(work, leg, _entry(message, reason=reason))
         if alert is None or any(each["event_id"] == alert.event_id for each in known):
             return leg
         course = self._course(leg, alert, message.at)
@@ -146,8 +152,7 @@ class GridAlerts:
             return None if mine is None else leg
         mine["outcome"] = outcome
         if not taken:
-            places = [(each["site_id"], datetime.fromisoformat(each["start"])) for each in mine["rooms"]]
-            work.lessen(leg.contract_id, dict.fromkeys(places, 0.0))
+            work.release_bookings([each["booking_id"] for each in mine["rooms"]])
         return work.save(with_leg(leg, leg_of(leg), alerts=alerts))
 
     def _course(self, leg: Contract, alert: Alert, received_at: datetime) -> Course:
@@ -180,8 +185,9 @@ class GridAlerts:
         """On the log first; then the room is booked, and the answer owed."""
         told, base = course.answered, self._tools.letters.own.url
         detail = f"{alert.event_id}: {told.action}: {told.reason}"
-        seq = record(self._tools.log, leg, "alerted", leg.state, detail, about=f"{alert.event_id}: ")
-        work.hold_bookings([self._booking(leg, room, seq) for room in course.rooms])
+        seq = record(self._tools.log, leg, "alerted", leg.state, detail, about=detail)
+        held = [self._booking(leg, room, seq) for room in course.rooms]
+        work.hold_bookings(held)
         commitments = [item.commitment_id for item in read_items(leg) if item.site_id == alert.site_id]
         done = told.performed("EVENT_ANSWERED", commitments, base)
         wire = {**wire_of(leg), "performance": [done]}
@@ -200,7 +206,8 @@ class GridAlerts:
             response_seconds=str(told.response_seconds),
             message_id=delivery.message_id,
             log_seq=seq,
-            rooms=[_written(room) for room in course.rooms],
+            bought_at=alert.site_id,
+            rooms=[_written(*each) for each in zip(course.rooms, held, strict=True)],
         )
         return self._kept(work, leg, kept)
 
@@ -227,9 +234,21 @@ class GridAlerts:
 
 
 def _lines(leg: Contract, alert: Alert) -> dict[datetime, Line]:
-    """What was bought at the site of the event, by half-hour."""
-    items = [item for item in read_items(leg) if item.site_id == alert.site_id]
-    return {line.starts: line for item in items for line in item.lines if line.kw > 0}
+    """What was bought at the site of the event and was not shifted before, by half-hour."""
+    lines = [line for item in read_items(leg) if item.site_id == alert.site_id for line in item.lines]
+    shifted = _shifted(leg, alert.site_id)
+    left = (changed(line, kw=line.kw - shifted.get(line.starts, ZERO)) for line in lines)
+    return {line.starts: line for line in left if line.kw > 0}
+
+
+def _shifted(leg: Contract, site_id: str) -> dict[datetime, Decimal]:
+    """What earlier events have shifted from a site, by half-hour, but what the provider did not take."""
+    found: dict[datetime, Decimal] = {}
+    for each in leg.document.get("alerts", []):
+        for room in each["rooms"] if each["outcome"] in {None, TAKEN} and each["bought_at"] == site_id else ():
+            starts = datetime.fromisoformat(room["start"])
+            found[starts] = found.get(starts, ZERO) + Decimal(room["kw"])
+    return found
 
 
 def _unmoved(leg: Contract, alert: Alert, lines: Mapping[datetime, Line], now: datetime) -> str | None:
@@ -239,6 +258,8 @@ def _unmoved(leg: Contract, alert: Alert, lines: Mapping[datetime, Line], now: d
     if not alert.cells():
         return "the event does not say how much is needed in which half-hours; the load stays as bought"
     bought = [starts for starts, _ in alert.cells() if starts in lines]
+    if not bought and any(starts in _shifted(leg, alert.site_id) for starts, _ in alert.cells()):
+        return "all that was bought in those half-hours at that site has shifted before"
     if not bought:
         return "nothing was bought in those half-hours at that site"
     begun = [starts for starts in bought if starts <= now]
@@ -290,10 +311,26 @@ def _carbon_kg(rooms: Sequence[Room], lines: Mapping[datetime, Line]) -> Decimal
 def _entry(message: Message, **told: Any) -> dict[str, Any]:
     """For the leg's document; ``outcome`` is what the provider made of the answer."""
     nothing = dict.fromkeys(
-        ("event_id", "event_type", "severity", "action", "response_seconds", "message_id", "log_seq", "outcome")
+        (
+            "event_id",
+            "event_type",
+            "severity",
+            "bought_at",
+            "action",
+            "response_seconds",
+            "message_id",
+            "log_seq",
+            "outcome",
+        )
     )
     return {"heard_at": format_utc(message.at), **nothing, "rooms": [], **told}
 
 
-def _written(room: Room) -> dict[str, Any]:
-    return {"site_id": room.site_id, "start": format_utc(room.starts), "kw": str(room.kw), "price": str(room.price)}
+def _written(room: Room, booking: Booking) -> dict[str, Any]:
+    return {
+        "booking_id": booking.booking_id,
+        "site_id": room.site_id,
+        "start": format_utc(room.starts),
+        "kw": str(room.kw),
+        "price": str(room.price),
+    }

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from loguru import logger
 
-from beckn.consumer.alerts import GridAlerts, announces
+from beckn.consumer.alerts import TAKEN, GridAlerts, announces
 from beckn.consumer.legs import Step, Tools, keep, leg_of, peer_contract_id, read_items, with_leg
 from beckn.consumer.lots import provider_of
 from beckn.consumer.procurement import Procurement
@@ -306,7 +306,7 @@ class Callbacks:
     ) -> None:
         """A provider changes nothing by itself: what it says is kept, and what it made of an answer of ours."""
         fault = body.get("error")
-        outcome = "taken" if not fault else f"{fault['code']}: {fault['message']}"[:300]
+        outcome = TAKEN if not fault else f"{fault['code']}: {fault['message']}"[:300]
         if self._alerts.settled(work, leg, message.message_id, outcome, taken=not fault) is not None:
             return
         if fault:

@@ -44,7 +44,8 @@ class Display:
                 lately = time.monotonic() < self._looked + LOOK_S
                 if lately and self._kept[0].tick_id == self._stock.tick_id:
                     return self._kept[2]
-            self._looked, mark = time.monotonic(), self._stock.mark()
+            self._looked = time.monotonic()  # first, so that a `look` meanwhile holds
+            mark = self._stock.mark()
             if self._kept is not None and now < self._kept[1] and self._kept[0] == mark:
                 return self._kept[2]
             shelf = self._stock.shelf()

@@ -47,3 +47,22 @@ def test_what_another_process_sold_is_seen_within_a_second_and_what_was_sold_her
         monkeypatch.setattr("beckn.provider.display.LOOK_S", 0.0)
         assert made.trade.catalogues() is first
         assert len(looks) == 3
+
+
+def test_what_changes_while_it_is_looked_at_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with market(tmp_path / "var", start=False) as made:
+        looks: list[None] = []
+        display = made.trade._display
+        mark = display._stock.mark
+
+        def sold_meanwhile() -> Mark:
+            found = mark()
+            looks.append(None)
+            if len(looks) == 1:
+                display.look()
+            return found
+
+        monkeypatch.setattr(display._stock, "mark", sold_meanwhile)
+        made.trade.catalogues()
+        made.trade.catalogues()
+        assert len(looks) == 2

@@ -71,8 +71,8 @@ def bought(folder: Path, plan: Plan) -> Iterator[tuple[Consumers, Contract]]:
 
 def alerted(ours: Consumers, leg: Contract, action: str = "on_update", **changes: Any) -> Message:
     """The provider needs 20 kW of the first half-hour, unless it says otherwise."""
-    told = {"site_id": SITE, "starts": FIRST, "needed_kw": (Decimal(20), Decimal(0)), **changes}
-    alert = Alert("event-7", "CARBON_SPIKE", "high", told["site_id"], told["starts"], told["needed_kw"])
+    told = {"event_id": "event-7", "site_id": SITE, "starts": FIRST, "needed_kw": (Decimal(20), Decimal(0)), **changes}
+    alert = Alert(told["event_id"], "CARBON_SPIKE", "high", told["site_id"], told["starts"], told["needed_kw"])
     performance = [{"id": "alert", "performanceAttributes": alert.wire("https://a.example.org/beckn")}]
     return ours.unasked(leg, action, {**leg.document["contract"], "performance": performance})
 
@@ -190,6 +190,49 @@ def test_point_24_an_answer_that_is_not_taken_gives_its_room_back(tmp_path: Path
         assert outcome in (told(ours, leg).outcome or "")
         assert booked(ours) == []
         assert ours.legs(leg.transaction_id)[0].state == "ACTIVE"
+
+
+def test_point_24_an_event_that_cannot_be_read_is_kept_once_however_often_it_is_told(tmp_path: Path) -> None:
+    with bought(tmp_path, Plan(90, 90)) as (ours, leg):
+        odd = {**leg.document["contract"]["contractAttributes"], "gridEventAlert": {"severity": "high"}}
+        wire = {**leg.document["contract"], "contractAttributes": odd}
+        for _ in range(3):
+            ours.callbacks.work(ours.unasked(leg, "on_status", wire))
+        assert "cannot be read" in told(ours, leg).reason
+
+
+def test_point_24_what_one_event_has_shifted_is_not_there_for_the_next(tmp_path: Path) -> None:
+    with bought(tmp_path, Plan(200, 200)) as (ours, leg):
+        ours.callbacks.work(alerted(ours, leg))
+        ours.settle()
+        ours.providers[A].refuses = {"update"}
+        for event_id in ("event-8", "event-9"):
+            ours.callbacks.work(alerted(ours, leg, event_id=event_id, needed_kw=(Decimal(50),)))
+        alerts = ours.service.purchase(leg.transaction_id).legs[0].alerts
+        assert [sum(room.kw for room in each.rooms) for each in alerts] == [20, 30, 0]
+        assert "has shifted before" in alerts[2].reason
+        assert sum(each.power_kw for each in booked(ours)) == 50
+        ours.settle()
+        assert [each.power_kw for each in booked(ours)] == [20], "the provider did not take the second answer"
+        ours.callbacks.work(alerted(ours, leg, event_id="event-10", needed_kw=(Decimal(50),)))
+        assert sum(each.power_kw for each in booked(ours)) == 50
+
+
+def test_point_24_events_named_alike_and_answers_that_change_have_records_of_their_own(tmp_path: Path) -> None:
+    plan = Plan(200, 200)
+    with bought(tmp_path, plan) as (ours, leg):
+        ours.callbacks.work(alerted(ours, leg, event_id="a: b"))
+        ours.callbacks.work(alerted(ours, leg, event_id="a"))
+        assert len(ours.records("alerted")) == 2
+        message = alerted(ours, leg, event_id="c")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ours.tools.letters, "request", lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                ours.callbacks.work(message)
+        plan.plan.price += 1.0
+        ours.callbacks.work(message)
+        said = [each.body["detail"] for each in ours.records("alerted") if each.body["detail"].startswith("c: ")]
+        assert sorted(each.split(": ")[1] for each in said) == ["continue", "shift"]
 
 
 def test_point_24_a_contract_that_is_cancelled_gives_its_room_back(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ PRODUCTS: Mapping[Product, str] = {
 }
 _PROMISED = ("CAPACITY_CLEARED", "CAPACITY_OFFERED")
 _ZERO = Decimal(0)
+_LAST = datetime.max.replace(tzinfo=UTC) - SLOT * (2 * MOST_INTERVALS)
+"""a series that starts later is none: it would leave the calendar"""
 _Cells = dict[datetime, dict[str, Decimal]]
 
 
@@ -256,7 +258,7 @@ def _commitments(wired: Mapping[str, _Wired]) -> Iterator[tuple[tuple[str, datet
 def _series(attributes: Any) -> _Cells:
     """The first figure of each payload of a time series of half-hours, by start; empty where it is none."""
     start = _instant(part(attributes, "intervalPeriod", "start"))
-    if start is None:
+    if start is None or start > _LAST:
         return {}
     found: _Cells = {}
     for i, interval in enumerate(objects(part(attributes, "intervals"))[:MOST_INTERVALS]):
@@ -289,7 +291,7 @@ def _list(value: Any) -> list[Any]:
 def _dispute(told: Any) -> str | None:
     """What is in dispute, in words."""
     if isinstance(told, Mapping) and isinstance(told.get("why"), str):
-        figures = f": {told['told']} is told, {told['ours']} is reckoned" if told.get("ours") else ""
+        figures = f": {told.get('told')} is told, {told['ours']} is reckoned" if told.get("ours") else ""
         return f"{told['why']}{figures}"
     if isinstance(told, Mapping):
         told = next((told[name] for name in ("reason", "message", "detail") if isinstance(told.get(name), str)), told)

@@ -201,3 +201,54 @@ def test_many_threads_keep_what_they_were_told_was_kept(database: Database) -> N
                 assert fates[int(str(error))]  # noqa: PT017  that others than these fail is the question
     assert sorted(kept) == names(database)
     assert len(kept) == fates.count(False)
+
+
+@pytest.mark.parametrize("at", ["commit", "release_savepoint"])
+def test_a_break_where_it_is_kept_reaches_its_thread_and_leaves_the_next_a_transaction_of_its_own(
+    database: Database, at: str
+) -> None:
+    def broken(*_: object) -> None:
+        if names(database) == []:
+            raise KeyboardInterrupt
+
+    sa.event.listen(database.engine, at, broken)
+    with pytest.raises(KeyboardInterrupt), database.writing() as connection:
+        connection.execute(INSERT, {"name": "broken"})
+    sa.event.remove(database.engine, at, broken)
+    with database.writing() as connection:
+        connection.execute(INSERT, {"name": "next"})
+    assert names(database) == ["next"]
+
+
+@pytest.mark.parametrize("at", ["commit", "release_savepoint"])
+def test_who_shares_a_commit_that_is_broken_off_learns_that_it_is_not_kept(
+    database: Database, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr(committing, "LONGEST_S", 30.0)
+
+    def broken(*_: object) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise KeyboardInterrupt
+
+    told: list[BaseException] = []
+    sa.event.listen(database.engine, at, broken)
+    queue = writers_of(database)._queue
+
+    def interrupted() -> None:
+        with pytest.raises(KeyboardInterrupt), database.writing() as connection:
+            connection.execute(INSERT, {"name": "interrupted"})
+        told.append(KeyboardInterrupt())
+
+    thread = threading.Thread(target=interrupted)
+
+    def first() -> None:
+        with database.writing() as connection:
+            connection.execute(INSERT, {"name": "first"})
+            thread.start()
+            eventually(queue.waits)
+
+    with pytest.raises(StoreUnavailable):
+        first()
+    thread.join()
+    assert len(told) == 1
+    assert names(database) == []

@@ -146,6 +146,14 @@ def test_messages_stay_as_long_as_their_contract_may_change_and_a_time_beyond(
     assert shelf.contracts.find("c1") is not None, "contracts that were confirmed are never removed"
 
 
+@pytest.mark.parametrize(("dispute", "stays"), [({"why": "the figures differ"}, True), (None, False)])
+def test_messages_of_a_contract_in_dispute_stay(shelf: Shelf, dispute: dict[str, str] | None, stays: bool) -> None:
+    complete = a_contract("c1", ContractState.COMPLETE, side=Side.CONSUMER, document={"dispute": dispute})
+    shelf.put(complete, a_message("readings", "t-c1", action="on_status"))
+    shelf.remove()
+    assert shelf.ids == (["readings"] if stays else [])
+
+
 @pytest.mark.parametrize("state", PurchaseState)
 def test_messages_of_a_purchase_stay_until_it_has_ended(shelf: Shelf, state: PurchaseState) -> None:
     shelf.put(Purchase("t1", state, T0, T0, None), a_message("m1"))

@@ -178,6 +178,8 @@ def test_the_bytes_of_a_message_are_handed_out_as_they_travelled(client: FlaskCl
 
 
 def test_a_contract_of_which_little_is_told_still_has_a_page(client: FlaskClient, kept: Books) -> None:
+    promised = {"payloads": [{"type": "CAPACITY_OFFERED", "values": [5]}]}
+    beyond = {"intervalPeriod": {"start": "9999-12-31T23:30:00Z"}, "intervals": [promised] * 2}
     documents: list[dict[str, Any]] = [
         {},
         {"wire": None, "items": None, "settled": "no"},
@@ -185,6 +187,9 @@ def test_a_contract_of_which_little_is_told_still_has_a_page(client: FlaskClient
         {"items": [{"lines": [{"start": "never"}, {"start": "2026-11-20T16:00:00Z", "kw": True, "kinds": [{}]}]}]},
         {"wire": {"commitments": [{"resources": [3], "commitmentAttributes": {"intervalPeriod": {"start": 1}}}]}},
         {"dispute": {"odd": 1}, "stage": 3},
+        {"dispute": {"why": "the figures differ", "ours": "1.00"}},
+        {"contract": {"id": [], "contractAttributes": {"roles": [{"participantId": PEER, "role": ["buyer"]}]}}},
+        {"contract": {"commitments": [{"commitmentAttributes": beyond}]}},
     ]
     for number, document in enumerate(documents, 1):
         kept.sign(replace(contract(number, ContractState.ACTIVE), document=document))
