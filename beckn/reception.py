@@ -113,7 +113,6 @@ class Reception:
 
     def receive(self, action: str, raw: bytes, header: str | None, address: str) -> Reply:
         """Take a message to the path of ``action`` from ``address``, signed by ``header``; never raises."""
-        self._limits.arrivals.came()
         old = self._manner.dialect == "2025"
         action = action_of(action) if old else action
         arrival = _Arrival(action, raw, header, self._clock.now())
@@ -144,6 +143,7 @@ class Reception:
         self._require_for_us(context)
         answered = self._answered(context)
         signature, participant = self._guard.require_signed(arrival.header, arrival.raw, answered)
+        self._limits.arrivals.came()
         self._guard.require_caller(participant, self._callers(context))
         if not is_callback(arrival.action):
             field = "bppUri" if arrival.action == PUBLISH else "bapUri"

@@ -371,3 +371,14 @@ def test_point_06_an_offer_in_a_commitment_names_its_resources(buyer: Buyer, sel
     del select["message"]["contract"]["commitments"][0]["offer"]["resourceIds"]
     path = "$.message.contract.commitments[0].offer.resourceIds"
     assert refused(buyer, select) == (400, "SCH_REQUIRED_FIELD_MISSING", path)
+
+
+def test_what_nobody_signed_does_not_slow_the_work_on_what_was_taken(tmp_path: Path) -> None:
+    with market(tmp_path / "var", start=False) as made:
+        buyer = made.buyer()
+        arrivals = made.trade.reception._limits.arrivals
+        body = {"context": buyer.context("discover"), "message": {"intent": {}}}
+        junk = made.trade.reception.receive("discover", json.dumps(body).encode(), None, "127.0.0.1")
+        assert (junk.status, arrivals.busy) == (401, False)
+        assert buyer.post("discover", body).status == 200
+        assert arrivals.busy
