@@ -338,6 +338,7 @@ def home(tmp_path, monkeypatch):
         yield made
 
 
+@pytest.mark.slow
 def test_the_application_lives_through_every_fault_and_no_decision_rests_on_a_wrong_figure(home):
     outcomes = live_through(home, HONEST)
     assert home.assert_planned_with_what_was_told() > 96 * len(outcomes)

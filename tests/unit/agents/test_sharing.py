@@ -233,6 +233,7 @@ def negotiated(bench: Bench, jobs: list[Job], room_kw: float) -> tuple[Weighed, 
     return found, negotiate(instance_of(quoted, found.wanted, Stakes(100.0)), 7, Effort(time_limit_s=20))
 
 
+@pytest.mark.slow
 def test_ten_thousand_jobs_of_one_tenant_do_not_keep_ten_of_another_out(bench: Bench):
     whale = [drafted(bench, "whale", number, tier="premium") for number in range(10_000)]
     minnow = [drafted(bench, "minnow", number, tier="spot") for number in range(10)]

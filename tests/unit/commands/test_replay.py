@@ -162,6 +162,7 @@ def claim_levels(log: Path) -> Counter[str]:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_a_recorded_day_misses_no_deadline_and_costs_less_than_running_at_once(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
