@@ -13,6 +13,7 @@ from agents.energy.agent import EnergyAgent
 from agents.energy.transport.wire import trusting
 from agents.flexibility.actuals import Actuals
 from agents.site.agent import SiteAgent
+from agents.sold import Sold
 from audit.log import AuditLog
 from beckn.consumer.alerts import GridAlerts
 from beckn.consumer.build import Buying, build_buying, waits_of
@@ -104,7 +105,8 @@ class _Builder:
         self._session = guarded_session(addresses, time.monotonic, trusted)
         self._correspondence = Correspondence(own, clock, self._terms.delivery)
         self._records = Records(parts.log, self._terms.currency)
-        self._stock = Stock(parts.loop, parts.sites, parts.store.bookings, parts.store.reductions, clock, self._terms)
+        sold = Sold(parts.store.bookings, parts.store.reductions)
+        self._stock = Stock(parts.loop, parts.sites, sold, clock, self._terms)
         self._display = Display(self._stock, own, clock)
         self._paper = Paper(own, self._terms.notice, self._terms.currency)
 
@@ -179,7 +181,7 @@ class _Builder:
             waits_of(parts.settings),
         )
         sites = parts.sites.sites()
-        alerts = GridAlerts(tools, parts.loop, store.bookings, store.reductions)
+        alerts = GridAlerts(tools, parts.loop, Sold(store.bookings, store.reductions))
         address = self._registry.address
         return build_buying(parts.settings, self._terms, tools, parts.loop, store.reductions, sites, address, alerts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from core.errors import Conflict, NotFound
 from core.ledger import Booking
 from core.slots import SLOT, slot_starts, slots_between
 from store.database import Database, hold_lock
+from store.rows import columns_of
 from store.tables import bookings
 
 ACTIVE = ("held", "reserved", "confirmed")
@@ -133,7 +134,7 @@ def _active(connection: Connection, start: datetime, end: datetime, site_id: str
 
 
 def _columns(booking: Booking) -> dict[str, Any]:
-    columns = asdict(booking)
+    columns = columns_of(booking)
     return columns | {"starts": columns.pop("start"), "ends": columns.pop("end")}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from core.errors import Conflict, NotFound
 from core.purchases import NeedState, Purchase, PurchaseState, SeenNeed
 from store.database import Database
+from store.rows import columns_of
 from store.tables import needs, purchases
 
 
@@ -66,7 +67,9 @@ def find(connection: Connection, purchase_id: str) -> Purchase | None:
 def save(connection: Connection, purchase: Purchase) -> Purchase:
     """Write a purchase; :class:`Conflict` where another change came between."""
     written = replace(purchase, version=purchase.version + 1)
-    _write(connection, purchases, purchases.c.purchase_id == purchase.purchase_id, asdict(written), purchase.version)
+    _write(
+        connection, purchases, purchases.c.purchase_id == purchase.purchase_id, columns_of(written), purchase.version
+    )
     return written
 
 
@@ -79,7 +82,7 @@ def find_need(connection: Connection, need_id: str) -> SeenNeed | None:
 def save_need(connection: Connection, need: SeenNeed) -> SeenNeed:
     """Write a need; :class:`Conflict` where another change came between."""
     written = replace(need, version=need.version + 1)
-    _write(connection, needs, needs.c.need_id == need.need_id, asdict(written), need.version)
+    _write(connection, needs, needs.c.need_id == need.need_id, columns_of(written), need.version)
     return written
 
 

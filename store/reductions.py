@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from core.trade import Hold, Reduction
 from store.database import Database
+from store.rows import columns_of
 from store.tables import reductions
 
 ACTIVE = (Hold.HELD.value, Hold.COMMITTED.value)
@@ -45,7 +45,7 @@ class ReductionRepository:
 def add(connection: Connection, held: Sequence[Reduction]) -> None:
     """Keep load movable for a contract; the caller has seen that it is."""
     if held:
-        connection.execute(sa.insert(reductions), [asdict(reduction) for reduction in held])
+        connection.execute(sa.insert(reductions), [columns_of(reduction) for reduction in held])
 
 
 def change_of_contract(connection: Connection, contract_id: str, state: Hold) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Row
 from core.score import Score
 from core.vintage import Quantity
 from store.database import Database
+from store.rows import columns_of
 from store.tables import scores
 
 KEY = ("model", "zone", "quantity", "day_ahead", "scored_at")
@@ -36,7 +37,7 @@ class ScoreRepository:
             connection.execute(
                 sa.delete(scores).where(same), [{f"at_{name}": getattr(score, name) for name in KEY} for score in new]
             )
-            connection.execute(sa.insert(scores), [asdict(score) for score in new])
+            connection.execute(sa.insert(scores), [columns_of(score) for score in new])
 
     def latest(self) -> list[Score]:
         """The newest score of each model, zone, quantity and day ahead, in this order."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import sqlalchemy as sa
 
 from core.ledger import TickRecord
 from store.database import Database
+from store.rows import columns_of
 from store.tables import ticks
 
 
@@ -20,7 +21,7 @@ class TickRepository:
     def add(self, tick: TickRecord) -> None:
         """Store a tick."""
         with self._database.writing() as connection:
-            connection.execute(sa.insert(ticks).values(asdict(tick)))
+            connection.execute(sa.insert(ticks).values(columns_of(tick)))
 
     def latest(self, limit: int = 20) -> list[TickRecord]:
         """The latest ticks, newest first."""

@@ -17,6 +17,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from agents.flexibility.firm import Firm, Wanted
+from agents.sold import Sold
 from agents.standing import StandingPlan
 from audit.log import AuditLog
 from audit.record import Build
@@ -251,7 +252,7 @@ def consumers(
     terms = AnswerTerms(0.1, timedelta(minutes=5), serving, lambda sites: [f"us:{site}" for site in sites])
     answers = NeedAnswers(tools, planner or Plan(), store.reductions, terms)
     procurement = Procurement(tools)
-    alerts = GridAlerts(tools, planner or Plan(), store.bookings, store.reductions)
+    alerts = GridAlerts(tools, planner or Plan(), Sold(store.bookings, store.reductions))
     callbacks = Callbacks(tools, procurement, answers, address, alerts)
     service = Consumer(tools, procurement, answers, Directory(address, None), 0.0)
     ours = Consumers(store, log, clock, tools, callbacks, answers, service, known)

@@ -15,24 +15,24 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from loguru import logger
 
+from agents.sold import Sold
 from agents.standing import StandingPlan
 from beckn.consumer.legs import ZERO, Item, Line, Tools, leg_of, read_items, wire_of, with_leg
 from beckn.consumer.records import record
 from beckn.headroom import Headroom
 from beckn.packs.alert import ALERT_KIND, Alert, Answered, read_alert
 from beckn.packs.settlement import HOURS, PENNY
+from beckn.planner import Planner
 from beckn.protocol.faults import Fault
 from core.ledger import Booking
 from core.series import FloatArray
 from core.slots import SLOT, SLOT_HOURS, format_utc, slots_between
 from core.trade import Contract, Message, Product
-from store.bookings import BookingRepository
-from store.reductions import ReductionRepository
 from store.trading import Work
 
 OLD_NAME = "gridEventAlert"
@@ -40,15 +40,6 @@ OLD_NAME = "gridEventAlert"
 TAKEN = "taken"
 """outcome of an answer that the provider took"""
 _MILLI = Decimal("0.001")
-
-
-class Planned(Protocol):
-    """Who knows the plan in force."""
-
-    @property
-    def plan_lock(self) -> AbstractContextManager[Any]: ...
-
-    def standing(self) -> StandingPlan: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +103,10 @@ def _named(found: Any) -> Mapping[str, Any] | None:
 class GridAlerts:
     """Answers the events of providers; every method that takes a ``work`` is a part of that step."""
 
-    def __init__(
-        self, tools: Tools, planner: Planned, bookings: BookingRepository, reductions: ReductionRepository
-    ) -> None:
+    def __init__(self, tools: Tools, planner: Planner, sold: Sold) -> None:
         self._tools = tools
         self._planner = planner
-        self._bookings = bookings
-        self._reductions = reductions
+        self._sold = sold
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
@@ -178,8 +166,7 @@ class GridAlerts:
 
     def _free_kw(self, plan: StandingPlan, now: datetime) -> FloatArray:
         """(S, T) what our plan leaves beside what is sold."""
-        span = plan.start, plan.start + SLOT * plan.slots
-        return Headroom.of(plan, self._bookings.active(*span), self._reductions.active(*span), now).free_kw
+        return Headroom.of(plan, *self._sold.within(plan.start, plan.slots), now).free_kw
 
     def _answered(self, work: Work, leg: Contract, message: Message, alert: Alert, course: Course) -> Contract:
         """On the log first; then the room is booked, and the answer owed."""
@@ -258,9 +245,10 @@ def _unmoved(leg: Contract, alert: Alert, lines: Mapping[datetime, Line], now: d
     if not alert.cells():
         return "the event does not say how much is needed in which half-hours; the load stays as bought"
     bought = [starts for starts, _ in alert.cells() if starts in lines]
-    if not bought and any(starts in _shifted(leg, alert.site_id) for starts, _ in alert.cells()):
-        return "all that was bought in those half-hours at that site has shifted before"
     if not bought:
+        shifted = _shifted(leg, alert.site_id).keys() & {starts for starts, _ in alert.cells()}
+        if shifted:
+            return "all that was bought in those half-hours at that site has shifted before"
         return "nothing was bought in those half-hours at that site"
     begun = [starts for starts in bought if starts <= now]
     return f"{len(begun)} of the half-hours have begun and cannot be changed" if begun else None

@@ -96,9 +96,8 @@ def answer_need(
     }
     if not sought:
         return Passed("it asks for less power in no half-hour that the plan in force decides")
-    if need.policy == FIXED_PRICE:
-        return _fixed(need, planner, load, sorted(set(sites) & set(load.site_ids)), margin, sought)
-    return _curve(need, planner, load, sorted(set(sites) & set(load.site_ids)), margin, sought)
+    case = _Case(need, load, sorted(set(sites) & set(load.site_ids)), margin, sought)
+    return _fixed(case, planner) if need.policy == FIXED_PRICE else _curve(case, planner)
 
 
 def _unfit(need: Need, sites: Collection[str], load: MovableLoad | None, now: datetime) -> str | None:
@@ -112,62 +111,69 @@ def _unfit(need: Need, sites: Collection[str], load: MovableLoad | None, now: da
     return None if load is not None else "nothing is planned here that could be moved"
 
 
-def _fixed(
-    need: Need,
-    planner: FlexiblePlanner,
-    load: MovableLoad,
-    sites: Sequence[str],
-    margin: float,
-    sought: Mapping[datetime, float],
-) -> Answer | Passed:
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A need beside what may be moved for it.
+
+    :param sites: that can serve it and have load. :param margin: share added to what it costs us.
+    :param sought: kW less in each half-hour that the plan decides.
+    """
+
+    need: Need
+    load: MovableLoad
+    sites: Sequence[str]
+    margin: float
+    sought: Mapping[datetime, float]
+
+
+def _firm(planner: FlexiblePlanner, wanted: Sequence[Wanted]) -> tuple[Firm, float] | Passed:
+    """What can be promised, and what a kWh of it costs."""
+    firm = planner.firm(wanted)
+    kwh = sum(each.reduction_kw for each in firm.promises) * SLOT_HOURS
+    return (firm, firm.cost_gbp / kwh) if kwh > 0 else Passed(firm.reason or "nothing of it can be promised")
+
+
+def _fixed(case: _Case, planner: FlexiblePlanner) -> Answer | Passed:
     """Offer where the firm cost is below what a kWh brings; a half-hour that does not pay is left out, once and all."""
     net: dict[datetime, float] = {}
     wanted: list[Wanted] = []
-    for at, kw in sought.items():
-        net[at], taken = _worth(need, load, sites, margin, at, kw)
+    for at, kw in case.sought.items():
+        net[at], taken = _worth(case, at, kw)
         wanted += taken
     for _ in range(ROUNDS):
         if not wanted:
             return Passed("no half-hour of it pays what moving the load costs")
-        firm = planner.firm(wanted)
-        kwh = sum(each.reduction_kw for each in firm.promises) * SLOT_HOURS
-        if kwh <= 0:
-            return Passed(firm.reason or "nothing of it can be promised")
-        unit = firm.cost_gbp / kwh
-        paying = [each for each in wanted if net[each.starts] > unit * (1 + margin)]
+        found = _firm(planner, wanted)
+        if isinstance(found, Passed):
+            return found
+        firm, unit = found
+        paying = [each for each in wanted if net[each.starts] > unit * (1 + case.margin)]
         if len(paying) == len(wanted):
-            return _answer(need, firm, unit, sought)
+            return _answer(case.need, firm, unit, case.sought)
         wanted = paying
     return Passed(f"after {ROUNDS} firm prices no set of half-hours was found that pays")
 
 
-def _worth(
-    need: Need, load: MovableLoad, sites: Sequence[str], margin: float, at: datetime, kw: float
-) -> tuple[float, list[Wanted]]:
+def _worth(case: _Case, at: datetime, kw: float) -> tuple[float, list[Wanted]]:
     """What a kWh of a half-hour brings when shortfalls are counted, and the load that is cheap enough for it."""
+    need, load = case.need, case.load
     i = slots_between(need.grid.start, at)
     price, penalty = (float(need.grid.figures(name)[i] or 0) for name in ("PRICE", "SHORTFALL_PENALTY"))
     slot, left, net = slots_between(load.start, at), kw, price
-    cells = [(load.price_gbp_per_kwh[row, slot], row) for row in map(list(load.site_ids).index, sites)]
+    cells = [(load.price_gbp_per_kwh[row, slot], row) for row in map(list(load.site_ids).index, case.sites)]
     taken: list[Wanted] = []
     for cost, row in sorted(cell for cell in cells if math.isfinite(cell[0])):
         worth = price - penalty * (1 - float(load.confidence[row, slot]))
         power = min(left, float(load.movable_kw[row, slot]))
-        if power > 0 and worth > cost * (1 + margin):
+        if power > 0 and worth > cost * (1 + case.margin):
             taken.append(Wanted(load.site_ids[row], at, power))
             left, net = left - power, min(net, worth)
     return net, taken
 
 
-def _curve(
-    need: Need,
-    planner: FlexiblePlanner,
-    load: MovableLoad,
-    sites: Sequence[str],
-    margin: float,
-    sought: Mapping[datetime, float],
-) -> Answer | Passed:
+def _curve(case: _Case, planner: FlexiblePlanner) -> Answer | Passed:
     """Bid steps, and hold what all of them together come to; steps beyond what can be promised are left out."""
+    need, load, sites, sought = case.need, case.load, case.sites, case.sought
     steps = load.bid_curve(sites, list(sought), max(sought.values()))
     wanted: list[Wanted] = []
     for at, kw in sought.items():
@@ -181,16 +187,15 @@ def _curve(
                 left -= power
     if not wanted:
         return Passed("nothing can leave the half-hours that it asks for")
-    firm = planner.firm(wanted)
-    kwh = sum(each.reduction_kw for each in firm.promises) * SLOT_HOURS
-    if kwh <= 0:
-        return Passed(firm.reason or "nothing of it can be promised")
-    unit = firm.cost_gbp / kwh
+    found = _firm(planner, wanted)
+    if isinstance(found, Passed):
+        return found
+    firm, unit = found
     answer = _answer(need, firm, unit, sought)
     if isinstance(answer, Passed):
         return answer
     starts = [need.grid.start + SLOT * i for i in range(len(need.grid))]
-    curves = tuple(_bid(steps.get(at, ()), kw, margin, unit) for at, kw in zip(starts, answer.kw, strict=True))
+    curves = tuple(_bid(steps.get(at, ()), kw, case.margin, unit) for at, kw in zip(starts, answer.kw, strict=True))
     return Answer(answer.tick_id, answer.kw, unit, answer.reductions, curves)
 
 

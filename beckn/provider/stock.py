@@ -16,6 +16,7 @@ import numpy as np
 
 from agents.flexibility.firm import Wanted
 from agents.flexibility.movable import MovableLoad
+from agents.sold import Sold
 from agents.standing import StandingPlan
 from beckn.catalogue import Goods, Shelf, ShelfSite
 from beckn.headroom import Headroom, owed_kw
@@ -33,8 +34,6 @@ from core.series import FloatArray, Kind
 from core.site import Site
 from core.slots import SLOT, SLOT_HOURS, slots_between
 from core.trade import Contract, Product, Reduction
-from store.bookings import BookingRepository
-from store.reductions import ReductionRepository
 
 MILLI = Decimal("0.001")
 PRICE = Decimal("0.00001")
@@ -88,15 +87,13 @@ class Stock:
         self,
         planner: FlexiblePlanner,
         sites: Sites,
-        bookings: BookingRepository,
-        reductions: ReductionRepository,
+        sold: Sold,
         clock: Clock,
         terms: SellingTerms,
     ) -> None:
         self._planner = planner
         self._sites = sites
-        self._bookings = bookings
-        self._reductions = reductions
+        self._sold = sold
         self._clock = clock
         self._terms = terms
 
@@ -136,14 +133,15 @@ class Stock:
     def mark(self) -> Mark:
         """What the shelf is made of now: while it is the same the shelf is, but for how long its prices hold."""
         plan, movable, now = self._planner.standing(), self._planner.movable(), self._clock.now()
+        bookings, reductions = self._sold.within(plan.start, plan.slots)
         return Mark(
             tick_id=None if plan.tick is None else plan.tick.tick_id,
             movable=movable,
             movable_id=id(movable),
             begun=int((now - plan.start) // SLOT),
             soon=int((now + self._terms.notice - plan.start) // SLOT),
-            bookings=tuple(self._bookings.active(plan.start, plan.start + SLOT * plan.slots)),
-            reductions=tuple(self._active_reductions(plan)),
+            bookings=tuple(bookings),
+            reductions=tuple(reductions),
             sites=tuple(self._sites.sites()),
         )
 
@@ -232,9 +230,9 @@ class Stock:
 
     def keeps(self, contract: Contract) -> bool:
         """Whether a contract holds anything."""
-        span = contract.starts, contract.ends
-        holders = {booking.contract_id for booking in self._bookings.active(*span)}
-        return contract.contract_id in holders | {reduction.contract_id for reduction in self._reductions.active(*span)}
+        bookings, reductions = self._sold.within(contract.starts, slots_between(contract.starts, contract.ends))
+        holders = {booking.contract_id for booking in bookings} | {reduction.contract_id for reduction in reductions}
+        return contract.contract_id in holders
 
     def _require_free(self, now: _Now, item: Item) -> None:
         row = now.row(item.site_id)
@@ -249,7 +247,7 @@ class Stock:
 
     def _require_planned(self, now: _Now) -> None:
         """Refuse, for the moment, while load that was sold away is still where it was planned: it needs room yet."""
-        for row, column, owed in owed_kw(now.plan, self._active_reductions(now.plan)):
+        for row, column, owed in owed_kw(now.plan, self._sold.within(now.plan.start, now.plan.slots)[1]):
             if owed > TOLERANCE_KW:
                 where = f"{now.plan.site_ids[row]} at {now.plan.start + SLOT * column:%Y-%m-%dT%H:%MZ}"
                 raise Unavailable(f"the plan still has load that was sold away from {where}", remedy=_PLANNING)
@@ -260,8 +258,7 @@ class Stock:
         if plan.tick is None:
             raise Unavailable("no plan is in force yet", remedy="Ask again after the first tick.")
         now = self._clock.now()
-        reductions = self._active_reductions(plan)
-        bookings = self._bookings.active(plan.start, plan.start + SLOT * plan.slots)
+        bookings, reductions = self._sold.within(plan.start, plan.slots)
         free = Headroom.of(plan, bookings, reductions, now).free_kw
         soon = np.arange(plan.slots) < (now + self._terms.notice - plan.start) / SLOT
         worth = plan.price + plan.prices_gbp_per_kw_slot / SLOT_HOURS
@@ -279,9 +276,6 @@ class Stock:
             window_price=worth + self._terms.margin * np.abs(worth),
             moving_price=cost * (1 + self._terms.margin),
         )
-
-    def _active_reductions(self, plan: StandingPlan) -> list[Reduction]:
-        return self._reductions.active(plan.start, plan.start + SLOT * plan.slots)
 
     def _item(self, now: _Now, asked: Asked) -> Item:
         """What can be had of one commitment; of a turn-down at the price for single half-hours, until it is firm."""

@@ -34,13 +34,18 @@ def turned_down(world: Market, buyer: Buyer, kw: float) -> tuple[dict[str, Any],
     return {**contract["contract"], "transaction": transaction}, site, starts
 
 
+def alerted(contract: dict[str, Any], alert: Alert, buyer: Buyer) -> dict[str, Any]:
+    """The contract as its buyer sends it with an alert."""
+    return {**contract, "performance": [{"id": "alert", "performanceAttributes": alert.wire(buyer.peer.url)}]}
+
+
 def test_point_24_an_alert_is_answered_with_what_is_done_and_how_soon(tmp_path: Path) -> None:
     with market(tmp_path) as world:
         buyer = world.buyer()
         contract, site, starts = turned_down(world, buyer, 10.0)
         transaction = contract.pop("transaction")
         alert = Alert("event-7", "CARBON_SPIKE", "high", site, starts, (Decimal(8),))
-        asked = {**contract, "performance": [{"id": "alert", "performanceAttributes": alert.wire(buyer.peer.url)}]}
+        asked = alerted(contract, alert, buyer)
         told = buyer.ask("update", {"contract": asked}, transaction)
         assert "error" not in told, told["error"]
         answered = read_action(told["message"]["contract"]["performance"], "$")
@@ -67,7 +72,7 @@ def test_point_24_an_alert_that_is_tried_changes_nothing(tmp_path: Path) -> None
         transaction = contract.pop("transaction")
         before = world.bench.house.contracts.get(contract["id"])
         alert = Alert("event-8", "CARBON_SPIKE", "high", site, starts, (Decimal(5),))
-        asked = {**contract, "performance": [{"id": "alert", "performanceAttributes": alert.wire(buyer.peer.url)}]}
+        asked = alerted(contract, alert, buyer)
         context = buyer.context("update", transaction, **{"try": True})
         assert buyer.post("update", {"context": context, "message": {"contract": asked}}).status == 200
         told = buyer.callback("on_update", context["messageId"])

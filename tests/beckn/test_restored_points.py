@@ -15,7 +15,7 @@ from beckn.protocol.faults import Fault
 from core.errors import StoreUnavailable
 from core.trade import ContractState
 from tests.beckn.market import Buyer, Market, asking, market
-from tests.beckn.test_alert_points import turned_down
+from tests.beckn.test_alert_points import alerted, turned_down
 from tests.beckn.test_crash_points import events, kept
 from tests.beckn.test_flow_points import code
 
@@ -105,7 +105,7 @@ def test_point_29_an_answer_to_an_alert_that_was_given_up_is_taken_back(
         contract, site, starts = turned_down(seller, buyer, 10.0)
         transaction_id = contract.pop("transaction")
         alert = Alert("event-7", "CARBON_SPIKE", "high", site, starts, (Decimal(8),))
-        asked = {**contract, "performance": [{"id": "alert", "performanceAttributes": alert.wire(buyer.peer.url)}]}
+        asked = alerted(contract, alert, buyer)
         failing(seller, monkeypatch, BROKEN)
         assert code(buyer.ask("update", {"contract": asked}, transaction_id)) == "NET_INTERNAL_ERROR"
         assert events(seller, contract["id"]) == ["confirmed", "alerted", "restored"]
